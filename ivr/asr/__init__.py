@@ -1,0 +1,1 @@
+"""Speech to text: the recogniser Protocol, its engines, and the worker processes that run them."""

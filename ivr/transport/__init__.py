@@ -1,0 +1,1 @@
+"""How calls reach us: SIP and RTP, and a recording as a caller."""

@@ -1,0 +1,1 @@
+"""Text to speech: the synthesiser Protocol, its engines, and the prompt cache."""
