@@ -1,1 +1,1 @@
-"""The dialog language: schema, loader, lint, understanding, slots, and the interpreter. Pure; knows nothing of audio."""
+"""The dialog language: schema, loader, lint, understanding, slots, interpreter. Pure; knows nothing of audio."""

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 # ---------------------------------------------------------------------------------------------------------------- in
 
@@ -79,7 +79,7 @@ class Reading:
 
     kind: ReadingKind
     value: JsonValue
-    """command: its name (`agent`, `repeat`, `language`...); fill, correct: the slot's value as JSON (dates ISO, money as
+    """command: its name (`agent`, `repeat`, `language`...); fill, correct: the slot's value as JSON (dates ISO, money a
     number); choose: index or option value; intent: flow id; anger: score; yes, no, other: null."""
     p: float
     slot: str = ""
@@ -89,7 +89,7 @@ class Reading:
     span: tuple[int, int] = (0, 0)
     """Where in `text`, in characters; (0, 0) = all of it."""
     detail: Mapping[str, JsonValue] = field(default_factory=dict)
-    """For the journal: scores of the branches, the rule that matched, `error` for an invalid fill, language of `language`."""
+    """For the journal: scores of the branches, the rule that matched, `error` of an invalid fill, which `language`."""
 
 
 @dataclass(frozen=True, slots=True)
