@@ -253,6 +253,8 @@ class SlotExpectation:
     options: tuple[str, ...] = ()
     """choice: option values."""
     filled: bool = False
+    sensitive: bool = False
+    """The caller's side of the recording is silenced while this is asked."""
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     """range, currency and the like, resolved to JSON values."""
 
