@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +77,7 @@ def _envelope(tone: Tone, positions: npt.NDArray[np.int64]) -> _Float:
         return np.minimum(1.0, (positions + 0.5) / fade)
     edges = [to_samples(ms) for ms in accumulate(tone.cadence_ms, initial=0)]
     within = positions % edges[-1]
-    envelope = np.zeros(len(positions))
+    envelope: _Float = np.zeros(len(positions))
     for on, off in zip(edges[0::2], edges[1::2], strict=False):
         envelope += np.clip(np.minimum(within - on + 0.5, off - within - 0.5) / fade, 0.0, 1.0)
     return envelope
@@ -119,7 +119,7 @@ def _noise(count: int, seed: int) -> _Float:
 
 def gain(samples: Samples, db: float) -> Samples:
     """The samples louder or softer by `db`; saturates."""
-    return samples if db == 0.0 else _saturate(samples * np.float64(to_ratio(db)))
+    return samples if db == 0.0 else _saturate(samples.astype(np.float64) * to_ratio(db))
 
 
 def ramp(samples: Samples, from_db: float, to_db: float) -> Samples:
@@ -128,7 +128,7 @@ def ramp(samples: Samples, from_db: float, to_db: float) -> Samples:
     if from_db == to_db:
         return gain(samples, to_db)
     steps = np.arange(1, len(samples) + 1) / max(1, len(samples))
-    return _saturate(samples * np.power(10.0, (from_db + (to_db - from_db) * steps) / 20.0))
+    return _saturate(samples.astype(np.float64) * np.power(10.0, (from_db + (to_db - from_db) * steps) / 20.0))
 
 
 def fade_in(samples: Samples, ms: int = FADE_MS) -> Samples:
@@ -152,5 +152,5 @@ def _fade(samples: Samples, ms: int, *, at_end: bool) -> Samples:
     return out
 
 
-def _saturate(values: npt.NDArray[np.floating[Any]]) -> Samples:
-    return np.clip(np.rint(values), -32_768, 32_767).astype(np.int16)
+def _saturate(values: _Float) -> Samples:
+    return np.asarray(np.minimum(np.maximum(np.rint(values), -32_768.0), 32_767.0), dtype=np.int16)

@@ -1,0 +1,201 @@
+"""Voice detectors: how likely is it that a frame holds speech?
+
+`webrtc` is the default (2 us a frame, no model), `silero` the better one in noise (a neural network, about 100 us a
+frame), `energy` needs nothing but numpy. Others plug in by the entry point group `ivr.voice_detectors`: a name and a
+class or function that takes settings as keywords and returns a `VoiceDetector`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import webrtcvad
+
+from ivr.audio.frame import FRAME_SAMPLES, SAMPLE_RATE, Samples
+from ivr.audio.levels import rms_dbfs
+from ivr.errors import ConfigError, EngineError, ModelError
+
+ENTRY_POINTS = "ivr.voice_detectors"
+
+
+@runtime_checkable
+class VoiceDetector(Protocol):
+    """One direction of one call. Synchronous, with state."""
+
+    name: str
+
+    def detect(self, block: Samples) -> float:
+        """Probability of speech, 0..1, in 320 samples at 16 kHz that follow those of the last call.
+
+        Raises ValueError for another length, EngineError when the engine fails.
+        """
+
+    def reset(self) -> None:
+        """Forget the stream so far."""
+
+
+def _check(block: Samples) -> None:
+    if len(block) != FRAME_SAMPLES:
+        raise ValueError(f"a voice detector takes {FRAME_SAMPLES} samples at a time, got {len(block)}")
+
+
+class WebRtcDetector:
+    """Google's WebRTC detector: Gaussian mixtures on six bands. Says yes or no: 1.0 or 0.0.
+
+    `mode` is how sure it must be, 0 (takes nearly all) to 3 (misses soft speech).
+    """
+
+    name = "webrtc"
+
+    def __init__(self, mode: int = 2) -> None:
+        if mode not in range(4):
+            raise ConfigError(f"voice detector webrtc: mode must be 0, 1, 2 or 3, not {mode!r}")
+        self._mode = mode
+        self._vad: Any = webrtcvad.Vad(mode)
+
+    def detect(self, block: Samples) -> float:
+        _check(block)
+        return float(self._vad.is_speech(block.tobytes(), SAMPLE_RATE))
+
+    def reset(self) -> None:
+        self._vad = webrtcvad.Vad(self._mode)
+
+
+@dataclass(frozen=True, slots=True)
+class EnergySettings:
+    """How `EnergyDetector` tells speech from the line's background."""
+
+    margin_db: float = 9.0
+    """Level above the noise floor at which the probability is one half."""
+    slope_db: float = 2.0
+    """Decibels that move the odds by a factor of e."""
+    start_floor_dbfs: float = -55.0
+    """Noise floor that is assumed before anything was heard."""
+    min_dbfs: float = -50.0
+    """Below this it is never more likely speech than not, however silent the line is."""
+    rise_db_per_s: float = 3.0
+    """The floor follows falling levels at once, rising ones so fast: steady noise becomes background in time."""
+
+
+class EnergyDetector:
+    """Level against a noise floor that adapts. It knows loud from soft and nothing of voices: for tests and tiny
+    machines."""
+
+    name = "energy"
+
+    def __init__(self, **settings: float) -> None:
+        try:
+            self._settings = EnergySettings(**settings)
+        except TypeError as error:
+            raise ConfigError(f"voice detector energy: {error}") from None
+        self._rise = self._settings.rise_db_per_s * FRAME_SAMPLES / SAMPLE_RATE
+        self._floor = self._settings.start_floor_dbfs
+
+    @property
+    def floor_dbfs(self) -> float:
+        """The noise floor as it is thought to be now."""
+        return self._floor
+
+    def detect(self, block: Samples) -> float:
+        _check(block)
+        level = rms_dbfs(block)
+        self._floor = min(level, self._floor + self._rise)
+        threshold = max(self._floor + self._settings.margin_db, self._settings.min_dbfs)
+        return 1.0 / (1.0 + math.exp((threshold - level) / self._settings.slope_db))
+
+    def reset(self) -> None:
+        self._floor = self._settings.start_floor_dbfs
+
+
+class SileroDetector:
+    """Silero VAD (v5 and later, MIT) in onnxruntime on one thread.
+
+    The network takes 512 samples at a time and a frame has 320, so its answer is up to one frame old: `detect` returns
+    the latest. Raises ModelError when `model_path` is missing or is no such network.
+    """
+
+    name = "silero"
+
+    _WINDOW = 512
+    _CONTEXT = 64
+    """Samples of the window before, which the network wants in front of each."""
+
+    def __init__(self, model_path: str | Path) -> None:
+        import onnxruntime  # heavy: only those who choose this detector pay for it
+
+        path = Path(model_path)
+        if not path.is_file():
+            raise ModelError(f"{path}: no such model; fetch it with: ivr models fetch silero-vad")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # its errors come as exceptions; the same text on stderr would only confuse
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors have no common base of their own
+            raise ModelError(f"{path}: onnxruntime cannot load it as a model: {_first_line(error)}") from error
+        names = {port.name for port in self._session.get_inputs()}
+        if names != {"input", "state", "sr"}:
+            raise ModelError(f"{path}: not Silero VAD v5 or later: its inputs are {', '.join(sorted(names))}")
+        self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
+        self._probability = 0.0
+        self._filled = 0
+        self.reset()
+
+    def detect(self, block: Samples) -> float:
+        _check(block)
+        end = self._filled + FRAME_SAMPLES
+        self._line[0, self._filled : end] = block
+        self._filled = end
+        if end >= self._CONTEXT + self._WINDOW:
+            self._run()
+        return self._probability
+
+    def reset(self) -> None:
+        self._line = np.zeros((1, self._CONTEXT + self._WINDOW + FRAME_SAMPLES), dtype=np.float32)
+        self._filled = self._CONTEXT
+        self._state = np.zeros((2, 1, 128), dtype=np.float32)
+        self._probability = 0.0
+
+    def _run(self) -> None:
+        used = self._CONTEXT + self._WINDOW
+        window = self._line[:, :used] * np.float32(1 / 32_768)
+        try:
+            output, self._state = self._session.run(None, {"input": window, "state": self._state, "sr": self._rate})
+        except Exception as error:  # as above
+            raise EngineError(f"voice detector silero failed: {_first_line(error)}") from error
+        self._probability = float(output[0, 0])
+        rest = self._filled - self._WINDOW
+        self._line[0, :rest] = self._line[0, self._WINDOW : self._filled]
+        self._filled = rest
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+DETECTORS: Mapping[str, Callable[..., VoiceDetector]] = MappingProxyType(
+    {detector.name: detector for detector in (WebRtcDetector, SileroDetector, EnergyDetector)}
+)
+"""Those that come with `ivr`, by name."""
+
+
+def create_detector(name: str = WebRtcDetector.name, **settings: Any) -> VoiceDetector:
+    """A new detector by its registered name. Raises ConfigError for an unknown name or setting."""
+    factory = DETECTORS.get(name)
+    if factory is None:
+        plugins = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+        if name not in plugins:
+            known = ", ".join(sorted({*DETECTORS, *plugins}))
+            raise ConfigError(f"no voice detector is called {name!r}; known: {known}")
+        factory = plugins[name].load()
+    try:
+        return factory(**settings)
+    except TypeError as error:
+        raise ConfigError(f"voice detector {name}: {error}") from error
