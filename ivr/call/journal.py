@@ -1,0 +1,134 @@
+"""The journal: what entered the core and what it decided, one JSON object a line.
+
+    {"at": 48000, "kind": "in.FinalTranscript", "data": {...}}
+
+`at` counts samples at 16 kHz since the call was answered. Kinds:
+
+    call.start            who calls, which hotline and bundle, settings
+    activity              one second of blocks: two hex digits each, bit 7 = voice, the rest = level (-dBFS)
+    in.<Name>             an event of `ivr.call.events` as it came in (sound replaced by its length)
+    out.<Name>            a command that leaves the core
+    state                 the call's state changed
+    speech.start, speech.end, turn.*, barge_in.*, key    what turn-taking decided, and why
+    prompt.start, prompt.end, prompt.cut                 what the caller heard, to the word
+    dialog.decision       rule, step, file:line, scores
+    call.end              outcome
+
+Sound is not here: it lies beside the journal in the stereo recording. Equal input gives equal lines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+import numpy as np
+
+from ivr.audio.frame import Samples
+from ivr.call import events as call_events
+from ivr.call.events import CallEvent, EngineEvent, HeardText, HeardWord, PromptMark
+from ivr.dialog.events import JsonValue, Reading, Understood
+from ivr.errors import InputError
+
+_INPUTS: dict[str, type[Any]] = {
+    name: getattr(call_events, name)
+    for name in (
+        "PartialTranscript", "FinalTranscript", "RecognitionFailed", "UtteranceUnderstood", "PromptAudio",
+        "PromptFailed", "DigitPressed", "BackendReplied", "BackendFailed", "QueueChanged", "MediaLost", "CallerGone",
+    )
+}  # fmt: skip
+
+
+def to_json(value: object) -> JsonValue:
+    """A dataclass of the contracts as JSON data; sound becomes the count of its samples."""
+    if isinstance(value, np.ndarray):
+        return len(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(item) for item in value]
+    return cast("JsonValue", value)
+
+
+_MASKED = frozenset({"text", "value", "digit"})
+
+
+def mask(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The same data with what the caller said replaced by dots of its length."""
+    return {key: _mask_value(value, key in _MASKED) for key, value in data.items()}
+
+
+def _mask_value(value: JsonValue, hide: bool) -> JsonValue:
+    if isinstance(value, dict):
+        return mask(value)
+    if isinstance(value, list):
+        return [_mask_value(item, hide) for item in value]
+    if not hide or value is None or isinstance(value, bool):
+        return value
+    return "".join(" " if char.isspace() else "•" for char in str(value))
+
+
+def dumps(event: CallEvent) -> str:
+    """One journal line, without its line end; equal events give equal text."""
+    record = {"at": event.at, "kind": event.kind, "data": event.data}
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def loads(lines: Iterable[str], name: str = "journal") -> Iterator[CallEvent]:
+    """Read a journal back. A last line cut off by a crash is left out; any other bad line raises InputError."""
+    pending: tuple[int, str] | None = None
+    for number, line in enumerate(lines, start=1):
+        if pending is not None:
+            raise InputError(f"{name}:{pending[0]}: not a journal line: {pending[1][:80]!r}")
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            yield CallEvent(int(record["at"]), str(record["kind"]), record["data"])
+        except (ValueError, KeyError, TypeError):
+            pending = (number, line)
+
+
+def parse_input(event: CallEvent) -> EngineEvent:
+    """The engine event that an `in.*` line holds; its sound is silence of the same length."""
+    name = event.kind.removeprefix("in.")
+    kind = _INPUTS.get(name)
+    if kind is None:
+        raise InputError(f"unknown journal event {event.kind!r} at sample {event.at}")
+    data = dict(event.data)
+    try:
+        return cast("EngineEvent", kind(**{key: _PARSERS.get(key, _same)(value) for key, value in data.items()}))
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f"journal event {event.kind!r} at sample {event.at} is damaged: {error}") from error
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _silence(length: Any) -> Samples:
+    return np.broadcast_to(np.int16(0), (int(length),))
+
+
+def _hypotheses(items: Any) -> tuple[HeardText, ...]:
+    return tuple(
+        HeardText(item["text"], item["confidence"], tuple(HeardWord(**word) for word in item["words"]))
+        for item in items
+    )
+
+
+def _understood(data: Any) -> Understood:
+    readings = tuple(Reading(**{**item, "span": tuple(item["span"])}) for item in data["readings"])
+    return Understood(readings, tuple(data["candidates"]), data["in_scope"], data["language"])
+
+
+_PARSERS: dict[str, Any] = {
+    "samples": _silence,
+    "marks": lambda items: tuple(PromptMark(**item) for item in items),
+    "hypotheses": _hypotheses,
+    "understood": _understood,
+}

@@ -1,0 +1,53 @@
+"""What the operator may set for the core of a call. What a designer sets a step is in the dialog's `listen`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ivr.turn.barge_in import BargeInSettings
+from ivr.turn.echo import EchoSettings
+from ivr.turn.gate import GateSettings
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    gate: GateSettings = field(default_factory=GateSettings)
+    echo: EchoSettings = field(default_factory=EchoSettings)
+    barge_in: BargeInSettings = field(default_factory=BargeInSettings)
+    preroll_ms: int = 300
+    """Audio before the onset that the recogniser gets: first consonants are quieter than the gate hears."""
+    feed_ms: int = 100
+    """Audio goes to the recogniser in pieces of this length: fewer hops between processes, no loss of accuracy."""
+    speculate_ms: int = 160
+    """Silence after which the answer is worked out ahead, on a copy."""
+    complete_ms: int = 200
+    """Silence that ends an answer which is complete."""
+    incomplete_max_ms: int = 2000
+    """Longest silence waited for an answer that cannot be complete."""
+    adaptive_endpointing: bool = True
+    """Learn each caller's pauses and wait longer for the ones who pause long."""
+    reopen_ms: int = 800
+    """Speech that goes on so soon after its turn was ended belongs to that turn."""
+    recognition_timeout_ms: int = 6000
+    """A recogniser that has not answered by then counts as no words."""
+    understanding_timeout_ms: int = 3000
+    prompt_timeout_ms: int = 8000
+    """A prompt without sound by then is skipped."""
+    action_grace_ms: int = 1000
+    """Added to an action's own timeout: by then its answer is lost."""
+    filler_ms: int = 1200
+    """A backend that takes longer is bridged by the filler prompt."""
+    noise_relisten_ms: int = 2000
+    """After a noise without words the caller has at least this long to speak."""
+    noise_relisten_max: int = 4
+    """So many noises restart the wait for an answer; then it runs out whatever is heard."""
+    queue_grace_ms: int = 15000
+    """Added to the longest wait in the queue: by then the queue itself is lost."""
+    bridge_limit_ms: int = 4 * 3600 * 1000
+    """A bridged call ends after this."""
+    call_limit_ms: int = 600_000
+    """The dialog is told after so long (`limits.call`)."""
+    ending_limit_ms: int = 30_000
+    """Last prompts longer than this are cut."""
+    hangup_limit_ms: int = 10_000
+    """Work that may go on after the caller has hung up."""

@@ -1,0 +1,358 @@
+"""Who has the floor: opens, follows and closes the caller's turns, and tells prompts to yield or go on.
+
+voice -> onset -> Hearing -> (short silence: the turn is worked out ahead) -> (enough silence: it ends)
+      -> transcript -> understood -> committed to the dialog; or it held nothing, and the prompt goes on
+voice again soon after a commit -> the turn is taken back, both parts are read as one
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ivr.audio.frame import Samples, to_ms, to_samples
+from ivr.call.core import Core
+from ivr.call.events import FinalTranscript, PartialTranscript, RecognitionFailed, Understand, UtteranceUnderstood
+from ivr.call.hearing import Hearing, Listener, Question
+from ivr.call.interpreter import DialogRunner, Plan, Snapshot
+from ivr.call.settings import CallSettings
+from ivr.call.speaker import Speaker
+from ivr.call.vocabulary import Vocabulary
+from ivr.dialog import events as dialog
+from ivr.turn.barge_in import BargeIn, BargeInAction, BargeInPolicy, BargeInState
+from ivr.turn.endpoint import EndpointDecision
+from ivr.turn.gate import Activity, SpeechGate
+
+
+@dataclass(frozen=True, slots=True)
+class _LastTurn:
+    before: Snapshot
+    question: Question
+    audio: list[Samples]
+    onset: int
+    committed_at: int
+
+
+class Turns:
+    """One for a call."""
+
+    def __init__(
+        self, core: Core, speaker: Speaker, gate: SpeechGate, runner: DialogRunner, vocabulary: Vocabulary,
+        settings: CallSettings,
+    ) -> None:  # fmt: skip
+        self._core = core
+        self._speaker = speaker
+        self._gate = gate
+        self._dialog = runner
+        self._words = vocabulary
+        self._settings = settings
+        self._listener = Listener(core, settings)
+        self._barge_in = BargeIn(settings.barge_in)
+        self._plan: Plan | None = None
+        self._last: _LastTurn | None = None
+        self._discard = ""
+        self._noises = 0
+        self._partials_seen = False
+        self._recogniser_failures = 0
+
+    @property
+    def current(self) -> Hearing | None:
+        return self._listener.current
+
+    # -- each block
+
+    def block(self, block: Samples, activity: Activity) -> None:
+        """The caller's next 20 ms."""
+        self._listener.keep(block)
+        began = self._gate.update(self._core.now, activity.voiced)
+        hearing = self._listener.current
+        if hearing is None:
+            if began:
+                self._onset()
+            return
+        if began and hearing.ended:
+            hearing.ended = False  # he goes on before the answer was given: the same turn
+            self._core.log("turn.continued", {"utterance": hearing.id})
+        decision = self._listener.take_block(block, activity, self._gate.last_voice_at)
+        if hearing.finished_at is None:
+            self._forget_plan()
+        self._act(self._barge_in.voice(self._core.now, activity.voiced, self._partials_seen), "voice goes on")
+        self._end_of_turn(hearing, decision)
+
+    def after_block(self) -> None:
+        """A turn that had to wait for a must-hear prompt is used now; else the silence gets its bound."""
+        hearing = self._listener.current
+        if hearing is not None:
+            self._advance(hearing)
+        elif not self._speaker.busy:
+            self._dialog.wait_for_caller()
+
+    # -- onset
+
+    def _policy(self, question: Question | None) -> BargeInPolicy:
+        if question is None or not self._speaker.policy_barge_in or not question.settings.barge_in:
+            return BargeInPolicy(allowed=False)
+        listen = question.settings
+        return BargeInPolicy(True, listen.barge_in_type == "hotword", listen.no_barge_in_ms, listen.min_words)
+
+    def _onset(self) -> None:
+        onset = self._gate.onset_at or self._core.now
+        question = self._dialog.question
+        reopened = self._reopen(onset)
+        if reopened:
+            return
+        if question is None or not self._dialog.listening or "speech" not in question.settings.modes:
+            self._gate.close()
+            return
+        hearing = self._listener.begin(onset, question)
+        hearing.prompt_share = self._speaker.share_heard()
+        hearing.prompt_text = self._speaker.playing_text()
+        self._core.disarm("noinput")
+        self._core.log("speech.start", {"utterance": hearing.id, "while_prompt": self._speaker.busy}, at=onset)
+        self._partials_seen = False
+        if self._speaker.busy:
+            policy = self._policy(question)
+            self._act(self._barge_in.onset(self._core.now, policy, self._speaker.played_samples()), "voice")
+
+    def _reopen(self, onset: int) -> bool:
+        """Speech soon after its turn was taken: take the turn back, read both parts as one."""
+        last, self._last = self._last, None
+        if last is None or onset - last.committed_at > to_samples(self._settings.reopen_ms):
+            return False
+        if not self._dialog.undo(last.before):
+            return False
+        gap = self._listener.since(last.committed_at)
+        hearing = self._listener.begin(last.onset, last.question, last.audio + gap)
+        self._core.transcript_undo()
+        self._core.log("turn.reopened", {"utterance": hearing.id, "after_ms": to_ms(onset - last.committed_at)})
+        return True
+
+    # -- barge-in
+
+    def _act(self, action: BargeInAction | None, why: str) -> None:
+        if action is None:
+            return
+        self._core.log(f"barge_in.{action.value}", {"why": why})
+        if action is BargeInAction.DUCK:
+            self._speaker.duck(self._settings.barge_in.duck_db)
+        elif action is BargeInAction.STOP:
+            self._speaker.stop(why)
+        elif action is BargeInAction.RESTORE:
+            self._speaker.restore()
+        else:
+            self._speaker.resume()
+
+    def key(self) -> None:
+        """A key was pressed: speech in progress is dropped, the prompt is cut if it may be."""
+        self.abandon()
+        if self._speaker.busy and self._policy(self._dialog.question).allowed:
+            self._act(self._barge_in.key(), "key")
+        self._speaker.forget()
+        self._barge_in.reset()
+
+    def abandon(self) -> None:
+        """Forget the utterance in progress."""
+        self._forget_plan()
+        if self._listener.current is not None:
+            self._core.log("turn.dropped", {"utterance": self._listener.current.id})
+        self._listener.close(cancel=True)
+        self._gate.close()
+        self._speaker.restore()
+
+    # -- what the recogniser says
+
+    def _hearing(self, utterance: int) -> Hearing | None:
+        hearing = self._listener.current
+        return hearing if hearing is not None and hearing.id == utterance else None
+
+    def partial(self, event: PartialTranscript) -> None:
+        hearing = self._hearing(event.utterance)
+        if hearing is None or hearing.final is not None:
+            return
+        self._partials_seen = True
+        hearing.partial = event.text
+        expectation = hearing.question.expectation
+        hearing.completeness = self._words.completeness(event.text, expectation)
+        if self._speaker.busy and not self._ignorable(event.text, hearing):
+            self._words_against_prompt(hearing, event.text)
+
+    def _words_against_prompt(self, hearing: Hearing, text: str) -> None:
+        listen, expectation = hearing.question.settings, hearing.question.expectation
+        hot = self._words.is_hotword(text, expectation, listen.hotwords)
+        count = self._words.words(text, expectation.language)
+        self._act(self._barge_in.words(count, self._policy(hearing.question), hot), "words")
+
+    def _ignorable(self, text: str, hearing: Hearing) -> str:
+        """Why words said over a prompt are not for the dialog; empty if they are."""
+        expectation = hearing.question.expectation
+        over_prompt = bool(hearing.prompt_text)
+        asked_yes_no = expectation.mode in {"confirm", "guess", "choose"} or any(
+            slot.name == expectation.asked and slot.type == "yes_no" for slot in expectation.slots
+        )
+        if over_prompt and not asked_yes_no and self._words.is_backchannel(text, expectation.language):
+            return "back-channel"
+        if over_prompt and _is_echo(text, hearing.prompt_text):
+            return "echo of the prompt"
+        return ""
+
+    def final(self, event: FinalTranscript) -> None:
+        hearing = self._hearing(event.utterance)
+        if hearing is None:
+            return
+        self._core.disarm("recognition")
+        self._recogniser_failures = 0
+        hearing.final = event
+        text = event.hypotheses[0].text if event.hypotheses else ""
+        self._discard = self._ignorable(text, hearing) if text.strip() else "no words"
+        if not self._discard:
+            hearing.completeness = self._words.completeness(text, hearing.question.expectation)
+            if self._speaker.busy:
+                self._words_against_prompt(hearing, text)
+            self._core.emit(Understand(hearing.id, event.hypotheses, hearing.question.expectation))
+            self._core.arm("understanding", self._settings.understanding_timeout_ms)
+        self._advance(hearing)
+
+    def understood(self, event: UtteranceUnderstood) -> None:
+        hearing = self._hearing(event.utterance)
+        if hearing is None:
+            return
+        self._core.disarm("understanding")
+        hearing.understood = event.understood
+        if self._is_unwanted(hearing):
+            self._discard = "no hotword"
+        else:
+            self._plan = self._dialog.plan(self._heard(hearing))
+        self._advance(hearing)
+
+    def _is_unwanted(self, hearing: Hearing) -> bool:
+        """Words over a prompt that only hotwords may cut, and none of them is one (dialog rule 2)."""
+        if not self._speaker.busy or hearing.question.settings.barge_in_type != "hotword":
+            return False
+        assert hearing.understood is not None
+        return not any(r.p >= 0.5 and r.kind not in {"other", "anger"} for r in hearing.understood.readings)
+
+    def failed(self, event: RecognitionFailed) -> None:
+        hearing = self._hearing(event.utterance)
+        if hearing is not None:
+            self._no_answer(hearing, event.reason)
+
+    def timed_out(self, what: str) -> None:
+        """The recogniser or the understanding has not answered in its time."""
+        hearing = self._listener.current
+        if hearing is not None:
+            self._no_answer(hearing, f"{what} did not answer in time")
+
+    def _no_answer(self, hearing: Hearing, reason: str) -> None:
+        """The first time counts as not understood, the second hands the call over."""
+        self._recogniser_failures += 1
+        self._core.log("error.recognition", {"utterance": hearing.id, "reason": reason})
+        self._done(hearing)
+        if self._recogniser_failures >= 2:
+            self._dialog.step(dialog.EngineLost(self._core.now_ms, "recogniser", reason))
+        else:
+            self._dialog.step(dialog.Heard(self._core.now_ms, (), dialog.Understood((), in_scope=0.0)))
+
+    # -- the end of a turn
+
+    def _end_of_turn(self, hearing: Hearing, decision: EndpointDecision | None) -> None:
+        if decision is None or hearing.ended:
+            return
+        if decision is EndpointDecision.SPECULATE:
+            if hearing.finished_at is None:
+                self._listener.finish(hearing, self._gate.last_voice_at, speculative=True)
+            return
+        silence = to_ms(self._core.now - self._gate.last_voice_at)
+        data: dict[str, dialog.JsonValue] = {"utterance": hearing.id, "why": decision.value, "silence_ms": silence}
+        self._core.log("turn.end", data | {"completeness": hearing.completeness.value})
+        hearing.ended = True
+        hearing.too_long = decision is EndpointDecision.MAX_SPEECH
+        self._gate.close()
+        if hearing.finished_at is None:
+            self._listener.finish(hearing, self._gate.last_voice_at, speculative=False)
+        self._advance(hearing)
+
+    def _advance(self, hearing: Hearing) -> None:
+        """Do what can be done now: nothing, give the turn up, or hand it to the dialog."""
+        if not hearing.ended or hearing.final is None:
+            return
+        if self._discard:
+            self._nothing(hearing, self._discard)
+        elif hearing.understood is not None and not self._must_wait(hearing):
+            self._commit(hearing)
+
+    def _must_wait(self, hearing: Hearing) -> bool:
+        """A prompt that must be heard plays on; what was said meanwhile is used after it."""
+        return self._speaker.busy and not self._policy(hearing.question).allowed
+
+    def _nothing(self, hearing: Hearing, why: str) -> None:
+        self._core.log("turn.nothing", {"utterance": hearing.id, "why": why})
+        too_long = hearing.too_long
+        self._listener.close(cancel=False)
+        self._forget_plan()
+        self._discard = ""
+        self._act(self._barge_in.nothing(), why)
+        if too_long:
+            self._dialog.step(dialog.MaxSpeech(self._core.now_ms))
+            return
+        self._noises += 1
+        if not self._speaker.busy and self._noises <= self._settings.noise_relisten_max:
+            self._core.arm("noinput", self._settings.noise_relisten_ms)
+        elif not self._speaker.busy:
+            self._core.arm("noinput", 0)
+
+    def _heard(self, hearing: Hearing) -> dialog.Heard:
+        assert hearing.final is not None
+        assert hearing.understood is not None
+        hypotheses = tuple(dialog.Spoken(h.text, h.confidence) for h in hearing.final.hypotheses)
+        language = hearing.understood.language or hearing.final.language
+        return dialog.Heard(
+            self._core.now_ms, hypotheses, hearing.understood, language, hearing.prompt_share, hearing.loudness_dbfs
+        )
+
+    def _commit(self, hearing: Hearing) -> None:
+        assert hearing.final is not None
+        plan = self._plan or self._dialog.plan(self._heard(hearing))
+        if self._speaker.busy and self._barge_in.state is not BargeInState.STOPPED:
+            self._speaker.stop("answer")
+        self._last = _LastTurn(
+            self._dialog.snapshot(), hearing.question, list(hearing.audio), hearing.onset, self._core.now
+        )
+        text = hearing.final.hypotheses[0].text
+        shown = "•" * len(text) if self._dialog.sensitive else text
+        self._core.transcript.append(("caller", shown))
+        self._core.log(
+            "turn.commit",
+            {
+                "utterance": hearing.id,
+                "text": shown,
+                "confidence": hearing.final.hypotheses[0].confidence,
+                "onset": hearing.onset,
+                "voice_end": self._gate.last_voice_at,
+                "language": hearing.final.language,
+            },
+        )
+        self._done(hearing)
+        self._noises = 0
+        self._dialog.commit(plan)
+
+    def _done(self, hearing: Hearing) -> None:
+        self._listener.close(cancel=not hearing.ended)
+        self._gate.close()
+        self._plan = None
+        self._discard = ""
+        self._speaker.forget()
+        self._speaker.restore()
+        self._barge_in.reset()
+
+    def _forget_plan(self) -> None:
+        if self._plan is not None:
+            self._core.log("turn.planned", {"used": False})
+            self._plan = None
+            self._speaker.drop_ahead()
+
+
+def _is_echo(text: str, prompt: str) -> bool:
+    """Whether the words are a longer stretch of the very prompt that plays."""
+    said = "".join(char for char in text.lower() if char.isalnum())
+    prompt = "".join(char for char in prompt.lower() if char.isalnum())
+    long_enough = len(said) >= 6 if any("\u4e00" <= char <= "\u9fff" for char in said) else len(text.split()) >= 4
+    return long_enough and said in prompt

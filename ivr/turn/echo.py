@@ -1,0 +1,83 @@
+"""Is what we hear the caller, or our own prompt coming back over the line?
+
+Hybrid and speaker-phone echo is a delayed, quieter copy of what we send. Its energy rises and falls with ours, so the
+guard correlates the two energy envelopes over the last second at delays of 0..400 ms; where they agree it knows the
+echo's loss, and a block no louder than the expected echo is not the caller. With no echo on the line it never
+interferes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ivr.audio.frame import FRAME_MS
+
+
+@dataclass(frozen=True, slots=True)
+class EchoSettings:
+    correlation: float = 0.75
+    """Agreement of the envelopes (0..1) above which an echo is believed in."""
+    margin_db: float = 8.0
+    """How far above the expected echo a block must be to be the caller: double talk is louder than echo alone."""
+    window_ms: int = 1000
+    max_delay_ms: int = 400
+    quietest_prompt_dbfs: float = -50.0
+    """Below this we say nothing that could echo."""
+
+
+class EchoGuard:
+    """Feed it both levels of every block (dBFS); `is_echo` judges the newest one."""
+
+    def __init__(self, settings: EchoSettings | None = None) -> None:
+        self.settings = settings or EchoSettings()
+        self._window = self.settings.window_ms // FRAME_MS
+        self._delays = self.settings.max_delay_ms // FRAME_MS + 1
+        size = self._window + self._delays
+        self._sent = np.full(size, -90.0)
+        self._heard = np.full(self._window, -90.0)
+        self._position = 0
+        self.loss_db: float | None = None
+        """Echo return loss of the line, once an echo was found."""
+        self.delay_blocks = 0
+
+    def update(self, heard_dbfs: float, sent_dbfs: float) -> bool:
+        """Take one block's levels; True if the block is no more than our own echo."""
+        self._sent[:-1] = self._sent[1:]
+        self._sent[-1] = sent_dbfs
+        self._heard[:-1] = self._heard[1:]
+        self._heard[-1] = heard_dbfs
+        self._position += 1
+        loudest = float(self._sent[-self._delays :].max())
+        if loudest < self.settings.quietest_prompt_dbfs:
+            return False
+        if self._position % 5 == 0:
+            self._estimate()
+        if self.loss_db is None:
+            return False
+        expected = (
+            float(self._sent[-1 - self.delay_blocks - 2 : len(self._sent) - self.delay_blocks].max()) - self.loss_db
+        )
+        return heard_dbfs <= expected + self.settings.margin_db
+
+    def _estimate(self) -> None:
+        heard = np.maximum(self._heard, -70.0)
+        centred = heard - heard.mean()
+        spread = float(np.sqrt((centred**2).sum()))
+        if spread < 15.0:
+            return  # a steady line tells nothing
+        rows = np.lib.stride_tricks.sliding_window_view(np.maximum(self._sent, -70.0), self._window)
+        sent = rows - rows.mean(axis=1, keepdims=True)
+        norms = np.sqrt((sent**2).sum(axis=1)) * spread + 1e-9
+        agreement = (sent @ centred) / norms
+        best = int(agreement.argmax())
+        if agreement[best] < self.settings.correlation:
+            return
+        self.delay_blocks = len(agreement) - 1 - best
+        loud = rows[best] > -45.0
+        if int(loud.sum()) < 8:
+            return
+        loss = float(np.median((rows[best] - heard)[loud]))
+        if loss >= 3.0:  # nearer than that it is a loop or the caller himself, not line echo
+            self.loss_db = loss if self.loss_db is None else 0.7 * self.loss_db + 0.3 * loss
