@@ -1,0 +1,189 @@
+"""English date rules, on text whose numbers are digits already (`the 15th of next month`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from ivr.dialog.slots.calendar import (
+    Meant,
+    around_months,
+    around_weeks,
+    around_years,
+    full_year,
+    last_of_month,
+    months_away,
+    shift_month,
+    valid,
+    weekday_in_week,
+)
+
+_MONTHS = "january february march april may june july august september october november december".split()
+_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_RELATIVE = {"the day before yesterday": -2, "day before yesterday": -2, "the day after tomorrow": 2,
+             "day after tomorrow": 2, "yesterday": -1, "last night": -1, "today": 0, "tonight": 0, "this morning": 0,
+             "this afternoon": 0, "this evening": 0, "tomorrow": 1}  # fmt: skip
+_FESTIVALS = {"christmas eve": (12, 24), "christmas": (12, 25), "new year's eve": (12, 31), "new year's day": (1, 1),
+              "new years eve": (12, 31), "new years day": (1, 1), "halloween": (10, 31), "valentine's day": (2, 14)}  # fmt: skip
+_COUNTS = {"a": 1, "an": 1, "a couple of": 2, "a couple": 2, "couple of": 2, "a few": 3}
+_UNSURE_COUNTS = {"a couple of", "a couple", "couple of", "a few"}
+_OFFSETS = {
+    "last": -1,
+    "past": -1,
+    "this": 0,
+    "next": 1,
+    "the": 0,
+    "previous": -1,
+    "coming": 1,
+    "current": 0,
+    "following": 1,
+}
+
+Built = tuple[tuple[date, ...], bool, bool]
+
+
+def find(text: str, today: date) -> list[Meant]:
+    """All dates in `text`, left to right; no two overlap."""
+    found: list[Meant] = []
+    for match in _RULE.finditer(text):
+        kind = next(name for name, value in match.groupdict().items() if value is not None)
+        days, any_of, unsure = _BUILDERS[kind](match, today)
+        if days:
+            found.append(Meant(days, match.span(), any_of, unsure))
+    return found
+
+
+def _one(days: list[date]) -> Built:
+    return tuple(days), False, False
+
+
+def _month(name: str) -> int:
+    return next(index for index, month in enumerate(_MONTHS, 1) if month.startswith(name[:3]))
+
+
+def _build_iso(match: re.Match[str], today: date) -> Built:
+    return _one(valid(int(match["iso_year"]), int(match["iso_month"]), int(match["iso_day"])))
+
+
+def _build_slashed(match: re.Match[str], today: date) -> Built:
+    month, day = int(match["sl_month"]), int(match["sl_day"])
+    if match["sl_year"]:
+        return _one(valid(full_year(match["sl_year"]), month, day) if 1 <= month <= 12 else [])
+    return around_years(today, month, day), True, False
+
+
+def _build_relative(match: re.Match[str], today: date) -> Built:
+    return _one([today + timedelta(days=_RELATIVE[match["relative"]])])
+
+
+def _build_month_day(match: re.Match[str], today: date) -> Built:
+    month = _month(match["md_month"] or match["dm_month"])
+    day = int(match["md_day"] or match["dm_day"])
+    year = match["md_year"] or match["dm_year"]
+    if year:
+        return _one(valid(full_year(year), month, day))
+    relative = match["md_rel"] or match["dm_rel"]
+    if relative:
+        return _one(valid(today.year + _OFFSETS[relative], month, day))
+    return around_years(today, month, day), True, False
+
+
+def _build_in_month(match: re.Match[str], today: date) -> Built:
+    offset = _OFFSETS[match["im_rel"] or match["im_rel2"] or match["im_rel3"] or "this"]
+    year, month = shift_month(today, offset)
+    if match["im_edge"]:
+        return _one(
+            [date(year, month, 1) if match["im_edge"] in ("beginning", "start") else last_of_month(year, month)]
+        )
+    return _one(valid(year, month, int(match["im_day"] or match["im_day2"])))
+
+
+def _build_weekday(match: re.Match[str], today: date) -> Built:
+    weekday = _WEEKDAYS.index(next(day for day in _WEEKDAYS if day.startswith(match["wd_day"][:3])))
+    which, after = match["wd_which"], match["wd_after"]
+    coming = today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
+    latest = today - timedelta(days=(today.weekday() - weekday - 1) % 7 + 1)
+    if after:
+        return _one([weekday_in_week(today, weekday, -1 if "last" in after else 1 if "next" in after else 0)])
+    if which in ("last", "past", "previous"):
+        return _one([latest])
+    if which in ("this", "coming"):
+        return _one([weekday_in_week(today, weekday, 0) if which == "this" else coming])
+    if which == "next":
+        # people differ on `next friday` said on a monday: both are offered to the range, and it is not sure
+        following = weekday_in_week(today, weekday, 1)
+        return (following, coming), False, following != coming
+    return around_weeks(today, weekday), True, False
+
+
+def _build_ago(match: re.Match[str], today: date) -> Built:
+    words = match["ago_count"] or match["in_count"]
+    unit = match["ago_unit"] or match["in_unit"]
+    count = _COUNTS.get(words) or int(words)
+    sign = -1 if match["ago_side"] in ("ago", "back", "before", "earlier") else 1
+    if unit == "month":
+        day = months_away(today, sign * min(count, 1200))
+    elif unit == "year":
+        day = months_away(today, sign * 12 * min(count, 100))
+    else:
+        day = today + timedelta(days=sign * min(count, 36500) * {"day": 1, "week": 7, "fortnight": 14}[unit])
+    return (day,), False, words in _UNSURE_COUNTS
+
+
+def _build_festival(match: re.Match[str], today: date) -> Built:
+    month, day = _FESTIVALS[match["festival"]]
+    if match["festival_rel"] in ("last", "next"):
+        latest = [d for d in around_years(today, month, day) if (d < today) == (match["festival_rel"] == "last")]
+        return _one([min(latest, key=lambda d: abs((d - today).days))])
+    return around_years(today, month, day), True, False
+
+
+def _build_day(match: re.Match[str], today: date) -> Built:
+    return around_months(today, int(match["day"])), True, False
+
+
+def _build_bare(match: re.Match[str], today: date) -> Built:
+    return around_months(today, int(match["bare"])), True, True
+
+
+_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+_DAY = r"\d{1,2}(?:st|nd|rd|th)?"
+_YEAR = r"(?:19|20)\s?\d\d"
+_COUNT = r"\d+|a couple of|a couple|couple of|a few|an?"
+_WEEKDAY = r"(?:mon|tues?|wednes|thurs?|fri|satur|sun)day"
+
+
+def _number(name: str) -> str:
+    return rf"(?P<{name}>\d{{1,2}})(?:st|nd|rd|th)?\b"
+
+
+_ALTERNATION = (
+    r"(?P<iso>\b(?P<iso_year>\d{4})[-/.](?P<iso_month>\d{1,2})[-/.](?P<iso_day>\d{1,2})\b)",
+    r"(?P<slashed>\b(?P<sl_month>\d{1,2})/(?P<sl_day>\d{1,2})(?:/(?P<sl_year>\d{4}|\d{2}))?\b)",
+    rf"\b(?P<relative>{'|'.join(sorted(_RELATIVE, key=len, reverse=True))})\b",
+    rf"\b(?P<month_day>(?P<md_month>{_MONTH})\.?,? (?:the )?{_number('md_day')}(?:,? (?:(?P<md_rel>last|this|next) year|(?P<md_year>{_YEAR})))?"
+    rf"|(?:the )?{_number('dm_day')} (?:of )?(?P<dm_month>{_MONTH})\b(?:,? (?:(?P<dm_rel>last|this|next) year|(?:of )?(?P<dm_year>{_YEAR})))?)",
+    rf"\b(?P<in_month>(?:on )?(?:the )?{_number('im_day')} (?:day )?of (?P<im_rel>last|this|next|the|previous|current|following)(?: current| same)? month"
+    rf"|(?P<im_rel2>last|this|next) month(?:,? on)?(?: the)? {_number('im_day2')}"
+    r"|(?:the )?(?P<im_edge>beginning|start|end) of (?:(?:the|this) )?(?:(?P<im_rel3>last|next) )?month)",
+    rf"\b(?P<weekday>(?:(?P<wd_which>last|past|this|next|coming|previous)\s+)?(?P<wd_day>{_WEEKDAY})(?P<wd_after> (?:of )?(?:last|next|this) week)?)\b",
+    rf"\b(?P<ago>(?:(?P<ago_count>{_COUNT}) (?P<ago_unit>day|week|fortnight|month|year)s? (?P<ago_side>ago|back|earlier|from now|from today|later|hence))"
+    rf"|in (?:about )?(?P<in_count>{_COUNT}) (?P<in_unit>day|week|fortnight|month|year)s?(?:' time)?)\b",
+    rf"\b(?P<festival_rule>(?:(?P<festival_rel>last|this|next)\s+)?(?P<festival>{'|'.join(sorted(_FESTIVALS, key=len, reverse=True))}))\b",
+    r"\b(?P<day_rule>(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th))\b",
+    r"(?P<bare_rule>^\W*(?:the |on |it was |it's )*(?P<bare>\d{1,2})\W*$)",
+)
+_RULE = re.compile("|".join(_ALTERNATION))
+_BUILDERS: dict[str, Callable[[re.Match[str], date], Built]] = {
+    "iso": _build_iso,
+    "slashed": _build_slashed,
+    "relative": _build_relative,
+    "month_day": _build_month_day,
+    "in_month": _build_in_month,
+    "weekday": _build_weekday,
+    "ago": _build_ago,
+    "festival_rule": _build_festival,
+    "day_rule": _build_day,
+    "bare_rule": _build_bare,
+}

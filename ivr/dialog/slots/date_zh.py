@@ -1,0 +1,138 @@
+"""Chinese date rules, on text whose numbers are digits already."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from ivr.dialog.slots.calendar import (
+    Meant,
+    around_months,
+    around_weeks,
+    around_years,
+    full_year,
+    last_of_month,
+    months_away,
+    shift_month,
+    valid,
+    weekday_in_week,
+)
+
+_RELATIVE = {"大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "昨晚": -1, "今天": 0, "今日": 0, "今早": 0, "今晚": 0, "当天": 0,
+             "明天": 1, "明日": 1, "明早": 1, "明晚": 1, "后天": 2, "大后天": 3}  # fmt: skip
+_YEARS = {"前年": -2, "去年": -1, "今年": 0, "本年": 0, "明年": 1, "后年": 2}
+_FESTIVALS = {"元旦": (1, 1), "情人节": (2, 14), "妇女节": (3, 8), "劳动节": (5, 1), "儿童节": (6, 1), "国庆节": (10, 1),
+              "国庆": (10, 1), "平安夜": (12, 24), "圣诞节": (12, 25), "圣诞": (12, 25)}  # fmt: skip
+_WEEKDAYS = {"1": 0, "2": 1, "3": 2, "4": 3, "5": 4, "6": 5, "日": 6, "天": 6, "7": 6, "末": 5}
+_HERE = re.compile(r"上|下|这|本")
+
+
+def find(text: str, today: date) -> list[Meant]:
+    """All dates in `text`, left to right; no two overlap."""
+    found: list[Meant] = []
+    for match in _RULE.finditer(text):
+        kind = next(name for name, value in match.groupdict().items() if value is not None)
+        days, any_of, unsure = _BUILDERS[kind](match, today)
+        if days:
+            found.append(Meant(days, match.span(), any_of, unsure))
+    return found
+
+
+Built = tuple[tuple[date, ...], bool, bool]
+
+
+def _one(days: list[date] | tuple[date, ...]) -> Built:
+    return tuple(days), False, False
+
+
+def _offset(prefix: str) -> int:
+    """上上 = -2, 上 = -1, 这 = 0, 下 = 1, 下下 = 2."""
+    marks = _HERE.findall(prefix)
+    return sum({"上": -1, "下": 1}.get(mark, 0) for mark in marks)
+
+
+def _build_relative(match: re.Match[str], today: date) -> Built:
+    return _one([today + timedelta(days=_RELATIVE[match["relative"]])])
+
+
+def _build_week(match: re.Match[str], today: date) -> Built:
+    weekday = _WEEKDAYS[match["week_day"]]
+    prefix = match["week_prefix"]
+    if prefix:
+        return _one([weekday_in_week(today, weekday, _offset(prefix))])
+    return around_weeks(today, weekday), True, False
+
+
+def _build_month_day(match: re.Match[str], today: date) -> Built:
+    month, day = int(match["md_month"]), int(match["md_day"])
+    if match["md_year_word"]:
+        return _one(valid(today.year + _YEARS[match["md_year_word"]], month, day) if month <= 12 else [])
+    if match["md_year"]:
+        return _one(valid(full_year(match["md_year"]), month, day) if month <= 12 else [])
+    return around_years(today, month, day), True, False
+
+
+def _build_in_month(match: re.Match[str], today: date) -> Built:
+    year, month = shift_month(today, _offset(match["im_prefix"]))
+    edge = match["im_edge"]
+    if edge:
+        return _one([date(year, month, 1) if edge == "初" else last_of_month(year, month)])
+    return _one(valid(year, month, int(match["im_day"])))
+
+
+def _build_ago(match: re.Match[str], today: date) -> Built:
+    count = int(match["ago_count"]) if match["ago_count"] else 0
+    unit, sign = match["ago_unit"], -1 if match["ago_side"].endswith("前") else 1
+    half = bool(match["ago_half"])
+    if unit.endswith("月"):
+        day = today + timedelta(days=15 * sign) if half else months_away(today, sign * count)
+    elif unit == "年":
+        day = months_away(today, sign * (6 if half else 12 * count))
+    else:
+        day = today + timedelta(days=sign * count * (1 if unit == "天" else 7))
+    return (day,), False, half
+
+
+def _build_festival(match: re.Match[str], today: date) -> Built:
+    month, day = _FESTIVALS[match["festival"]]
+    if match["festival_year"]:
+        return _one([date(today.year + _YEARS[match["festival_year"]], month, day)])
+    return around_years(today, month, day), True, False
+
+
+def _build_day(match: re.Match[str], today: date) -> Built:
+    return around_months(today, int(match["day"])), True, False
+
+
+def _build_iso(match: re.Match[str], today: date) -> Built:
+    return _one(valid(int(match["iso_year"]), int(match["iso_month"]), int(match["iso_day"])))
+
+
+def _build_bare(match: re.Match[str], today: date) -> Built:
+    return around_months(today, int(match["bare"])), True, True
+
+
+_ALTERNATION = {
+    "iso": r"(?P<iso>(?P<iso_year>\d{4})[-/.](?P<iso_month>\d{1,2})[-/.](?P<iso_day>\d{1,2}))",
+    "relative": f"(?P<relative>{'|'.join(sorted(_RELATIVE, key=len, reverse=True))})",
+    "week": r"(?P<week>(?P<week_prefix>(?:上上|下下|上|下|这|本)个?)?的?(?:周|星期|礼拜)(?P<week_day>[1-7日天末]))(?!\d)",
+    "month_day": rf"(?P<month_day>(?:(?P<md_year_word>{'|'.join(_YEARS)})|(?P<md_year>\d{{4}}|\d{{2}})年)?的?(?P<md_month>\d{{1,2}})月份?的?(?P<md_day>\d{{1,2}})[号日]?)(?!\d|天|个)",
+    "in_month": r"(?P<in_month>(?P<im_prefix>(?:上上|下下|上|下|这|本)个?|(?<!\d))月份?的?(?:(?P<im_day>\d{1,2})[号日]?|(?P<im_edge>初|底|末)))(?!\d)",
+    "ago": r"(?P<ago>(?:(?P<ago_count>\d+)|(?P<ago_half>半))个?(?P<ago_unit>天|周|星期|礼拜|月|年)(?P<ago_side>之前|以前|前|之后|以后|后))",
+    "festival": rf"(?P<festival_rule>(?P<festival_year>{'|'.join(_YEARS)})?的?(?P<festival>{'|'.join(sorted(_FESTIVALS, key=len, reverse=True))}))",
+    "day_rule": r"(?P<day_rule>(?<![\d月])(?P<day>\d{1,2})[号日])",
+    "bare_rule": r"(?P<bare_rule>^\W*(?:是|就|在)?(?P<bare>\d{1,2})\W*吧?\W*$)",
+}
+_RULE = re.compile("|".join(_ALTERNATION.values()))
+_BUILDERS: dict[str, Callable[[re.Match[str], date], Built]] = {
+    "iso": _build_iso,
+    "relative": _build_relative,
+    "week": _build_week,
+    "month_day": _build_month_day,
+    "in_month": _build_in_month,
+    "ago": _build_ago,
+    "festival_rule": _build_festival,
+    "day_rule": _build_day,
+    "bare_rule": _build_bare,
+}

@@ -1,0 +1,39 @@
+"""Plain numbers: `fifteen`, `minus three point five`, 负五, 三点五, 百分之二十, `two hundred`."""
+
+from __future__ import annotations
+
+import re
+
+from ivr.dialog.slots.base import BARE, EXPLICIT, PART, Parsed, Settings, Utterance, check_range, plain_number
+
+_EN = re.compile(
+    r"(?P<minus>\b(?:minus|negative)\s+|(?<![\w.])-)?(?P<number>\d+(?:,\d{3})*(?:\.\d+)?)(?P<percent>\s*(?:percent|per cent|%))?(?!\d|st\b|nd\b|rd\b|th\b)"
+)
+_ZH = re.compile(
+    r"(?P<minus>负|零下|(?<!\d)-)?(?P<share>百分之)?(?P<number>\d+(?:[.点]\d+)?)(?P<half>个半)?(?P<percent>%)?"
+)
+_HALF = re.compile(r"(?<![\d点])半个|\b(?:a|one) half\b")
+
+
+def parse_number(utterance: Utterance, settings: Settings) -> list[Parsed]:
+    """Every number in the utterance. A percentage is given as said: `twenty percent` is 20."""
+    canonical = utterance.canonical
+    found = []
+    for match in (_ZH if utterance.chinese else _EN).finditer(canonical.text):
+        groups = match.groupdict()
+        value = float(match["number"].replace(",", "").replace("点", "."))
+        value = -value if match["minus"] else value
+        value += 0.5 if groups.get("half") else 0
+        span = canonical.span(match.start(), match.end())
+        explicit = bool(match["minus"] or match["percent"] or groups.get("share"))
+        p = EXPLICIT if explicit else BARE if _covers(canonical.source, span) else PART
+        found.append(check_range(Parsed(plain_number(value), p, span, explicit=explicit), settings))
+    if not found and (half := _HALF.search(canonical.text)):
+        found.append(check_range(Parsed(0.5, PART, canonical.span(half.start(), half.end())), settings))
+    return found
+
+
+def _covers(source: str, span: tuple[int, int]) -> bool:
+    """Is the value about all there is? A measure word or a politeness may stand beside it."""
+    rest = re.sub(r"\W", "", source[: span[0]] + source[span[1] :])
+    return len(rest) <= (2 if re.search(r"[一-鿿]", source) else 7)

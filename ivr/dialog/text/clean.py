@@ -1,0 +1,54 @@
+"""Cleaning that keeps every character in its place, so that spans found later point into what the recogniser gave."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
+_LATIN = re.compile(r"[A-Za-z]")
+_PUNCTUATION = re.compile(r"[^\w\s]|_")
+_SPACES = re.compile(r"\s+")
+
+
+def clean(text: str) -> str:
+    """`text` lower-cased, full width made half width, apostrophes unified, control characters made blanks.
+
+    The result has exactly the length of `text`.
+    """
+    return "".join(_clean_char(char) for char in text)
+
+
+def _clean_char(char: str) -> str:
+    if char in "’‘`´":
+        return "'"
+    if unicodedata.category(char)[0] == "C":
+        return " "
+    folded = unicodedata.normalize("NFKC", char).lower()
+    return folded if len(folded) == 1 else char
+
+
+def words_only(text: str) -> str:
+    """Cleaned, without punctuation, blanks single. In Chinese text blanks between characters go too: recognisers put
+    them where they please."""
+    bare = _PUNCTUATION.sub(" ", clean(text).replace("'", ""))
+    bare = _SPACES.sub(" ", bare).strip()
+    if HAN.search(bare):
+        bare = re.sub(r"(?<=[㐀-鿿豈-﫿]) (?=\S)|(?<=\S) (?=[㐀-鿿豈-﫿])", "", bare)
+    return bare
+
+
+def script_language(text: str, languages: tuple[str, ...], default: str) -> str:
+    """The language whose script `text` is written in, among `languages`; `default` where the script does not tell.
+
+    A few Latin words in a Chinese sentence (brand names, `APP`) do not make it English: one Han character outweighs
+    four Latin letters.
+    """
+    han, latin = len(HAN.findall(text)), len(_LATIN.findall(text))
+    if han and 4 * han >= latin:
+        found = "zh"
+    elif latin:
+        found = "en"
+    else:
+        return default
+    return next((language for language in languages if language.split("-")[0] == found), default)

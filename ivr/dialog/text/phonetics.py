@@ -1,0 +1,43 @@
+"""How text sounds, roughly: toneless pinyin with the pairs merged that recognisers and accents confuse, and metaphone."""
+
+from __future__ import annotations
+
+import functools
+
+import jellyfish
+from pypinyin import Style, lazy_pinyin
+
+from ivr.dialog.text.clean import words_only
+
+_INITIALS = (("zh", "z"), ("ch", "c"), ("sh", "s"))
+
+
+def merge_syllable(syllable: str) -> str:
+    """zh/z, ch/c, sh/s, n/l, and finals in ng/n as one: `zhang` -> `zan`, `neng` -> `len`."""
+    for full, flat in _INITIALS:
+        if syllable.startswith(full):
+            syllable = flat + syllable[2:]
+            break
+    if syllable.startswith("n") and len(syllable) > 1:
+        syllable = "l" + syllable[1:]
+    return syllable[:-1] if syllable.endswith("ng") else syllable
+
+
+@functools.lru_cache(maxsize=20_000)
+def pinyin_keys(text: str) -> tuple[str, ...]:
+    """One merged syllable a Han character; other runs of characters stay as they are."""
+    return tuple(merge_syllable(syllable) for syllable in lazy_pinyin(text, style=Style.NORMAL))
+
+
+@functools.lru_cache(maxsize=20_000)
+def metaphone_key(word: str) -> str:
+    """Lawrence Philips' Metaphone of one word; digits stay as they are."""
+    return str(jellyfish.metaphone(word)) or word
+
+
+def sound(text: str, language: str) -> tuple[str, ...]:
+    """The phonetic key of `text`, one element a syllable (zh) or word (others)."""
+    bare = words_only(text)
+    if language.startswith("zh"):
+        return pinyin_keys(bare)
+    return tuple(metaphone_key(word) for word in bare.split())
