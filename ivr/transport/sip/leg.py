@@ -13,10 +13,11 @@ from ivr.transport.sip.core import ALLOW, SUPPORTED, Core, Exchange
 from ivr.transport.sip.dialog import Dialog
 from ivr.transport.sip.events import CallEvent, Confirmed, EndCause, Ended, Key, LegEvent
 from ivr.transport.sip.message import Request, Response
+from ivr.transport.sip.negotiation import Negotiation
 from ivr.transport.sip.pending import UnackedAnswers
 from ivr.transport.sip.refer import Transfer
 from ivr.transport.sip.reoffer import Reoffer
-from ivr.transport.sip.sdp import AgreedMedia, LocalMedia, Negotiation, SessionDescription, parse_sdp
+from ivr.transport.sip.sdp import AgreedMedia, LocalMedia, SessionDescription, parse_sdp
 from ivr.transport.sip.session_timer import SessionTimer
 from ivr.transport.sip.transaction import ServerTransaction
 
