@@ -1,8 +1,8 @@
 """The states of a call, and who ends the wait in each. The docs draw this table.
 
 A state is never set: it is read off what the call is waiting for (`CallSession.state`), so there is no state without
-its wait, and for every wait a timer or a count of samples is running. The property test holds the session to this table.
-
+its wait, and for every wait a timer or a count of samples is running. The property test holds the session to this
+table.
 """
 
 from __future__ import annotations

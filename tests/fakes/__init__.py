@@ -1,0 +1,1 @@
+"""Stand-ins for engines and dialogs, on a time line."""
