@@ -22,6 +22,10 @@ modules and list them here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
 
 class IvrError(Exception):
     """Base of all; the command line prints its text without a traceback and exits with 1."""
@@ -81,3 +85,34 @@ class ActionError(IvrError):
 
 class StoreError(IvrError):
     """The database or a recording file could not be read or written."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong in a hotline's folder, where exactly, and what to do about it. Sorts in file order."""
+
+    file: str
+    """Path inside the hotline's folder (`flows/dispute.yaml`)."""
+    line: int
+    """From 1."""
+    column: int
+    """From 1, in characters."""
+    code: str
+    """`E01`...: the bundle is refused; `W04`...: a warning."""
+    severity: Literal["error", "warning"]
+    message: str
+    hint: str = ""
+    anchor: str = ""
+    """Where the documentation explains the code, e.g. `docs/dialog.md#e01`."""
+
+    def __str__(self) -> str:
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.file}:{self.line}:{self.column} {self.code} {self.message}{hint}"
+
+
+class DialogError(IvrError):
+    """A hotline's YAML is wrong. `problems` has all of them, warnings too, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems if problem.severity == "error"))
