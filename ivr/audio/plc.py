@@ -31,7 +31,8 @@ _RETURN = to_samples(5)
 """Cross-fade into the first good frame."""
 _NOISE_WINDOW = 50
 """Good frames over which the softest one tells the line's background."""
-_LOUDEST_NOISE_DBFS = -45.0
+_LOUDEST_NOISE_DBFS = -55.0
+"""Who talks without a pause leaves no background to measure; the noise must not be as loud as the voice."""
 
 
 class LossConcealer:

@@ -12,11 +12,12 @@ is there.
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +32,9 @@ _MAGIC = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd", b"ID3")
 _FLOATS = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 _UNKNOWN_LENGTH = 1 << 62
 """libsndfile says that a FLAC which was never closed has 2**63 - 1 frames."""
-_UNSUPPORTED = 4
-"""libsndfile's error number for an encoding it does not know in a container it does (SF_ERR_UNSUPPORTED_ENCODING)."""
+_WAV_TAGS = frozenset({1, 2, 3, 6, 7, 0x11, 0x31, 0x40, 0x55, 0xFFFE})
+"""Format tags of WAV that libsndfile reads (PCM, ADPCM, float, G.711, GSM, MP3, extensible)."""
+_WAV_TAG_NAMES = {0x22: "TrueSpeech", 0x42: "G.723.1", 0x64: "G.726", 0x83: "G.729", 0x161: "WMA"}
 
 
 def read_audio(path: str | Path) -> Samples:
@@ -106,8 +108,11 @@ def _open(path: str | Path) -> soundfile.SoundFile:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
         reason = _first_sentence(error.error_string)
-        if error.code == _UNSUPPORTED:
-            raise AudioFileError(f"{path}: its encoding is not supported ({reason}); convert it to PCM") from None
+        encoding = _foreign_encoding(head)
+        if encoding:
+            raise AudioFileError(
+                f"{path}: a WAV with {encoding} inside, which is not supported; convert to PCM"
+            ) from None
         if head.startswith(_MAGIC):
             raise AudioFileError(f"{path}: its header is cut off or damaged ({reason})") from None
         raise AudioFileError(f"{path}: not a sound file (WAV, FLAC, OGG and MP3 are known)") from None
@@ -121,7 +126,7 @@ def _open(path: str | Path) -> soundfile.SoundFile:
 def _head(path: str | Path) -> bytes:
     try:
         with Path(path).open("rb") as file:
-            head = file.read(12)
+            head = file.read(22)
     except FileNotFoundError:
         raise AudioFileError(f"{path}: no such file") from None
     except OSError as error:
@@ -129,6 +134,14 @@ def _head(path: str | Path) -> bytes:
     if not head:
         raise AudioFileError(f"{path}: is empty (0 bytes)")
     return head
+
+
+def _foreign_encoding(head: bytes) -> str | None:
+    """Name of the encoding that a WAV's header announces, if it is one that libsndfile does not know."""
+    if len(head) < 22 or head[:4] != b"RIFF" or head[12:16] != b"fmt ":
+        return None
+    tag = int.from_bytes(head[20:22], "little")
+    return None if tag in _WAV_TAGS else _WAV_TAG_NAMES.get(tag, f"encoding 0x{tag:04x}")
 
 
 def _first_sentence(text: str) -> str:
@@ -156,15 +169,15 @@ def _read(file: soundfile.SoundFile, size: int) -> npt.NDArray[np.int16] | None:
     """The next frames; None at the end, be it proper or not."""
     floats = file.subtype in _FLOATS
     try:
-        block: npt.NDArray[Any] = file.read(size, dtype="float32" if floats else "int16", always_2d=True)
+        block = file.read(size, dtype="float32" if floats else "int16", always_2d=True)
     except soundfile.LibsndfileError:
         return None
     if not len(block):
         return None
     if floats:
         scaled = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0) * 32_768.0
-        return np.clip(np.rint(scaled), -32_768, 32_767).astype(np.int16)
-    return block
+        block = np.clip(np.rint(scaled), -32_768, 32_767)
+    return np.asarray(block, dtype=np.int16)
 
 
 class _Sink(Protocol):
@@ -179,11 +192,15 @@ class _WavSink:
     _FLUSH_EVERY = SAMPLE_RATE // 2
 
     def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = path.open("wb", buffering=0)
         self._pending: list[bytes] = []
         self._pending_samples = 0
         self._data_bytes = 0
-        self._patch_header()
+        self._file = path.open("wb", buffering=0)
+        try:
+            self._patch_header()
+        except OSError:
+            self._file.close()
+            raise
 
     def write(self, block: npt.NDArray[np.int16]) -> None:
         self._pending.append(block.astype("<i2", copy=False).tobytes())
@@ -238,7 +255,7 @@ class StereoWriter:
         self.path = Path(path)
         self.samples = 0
         """Samples written so far, a channel."""
-        sinks = {".wav": _WavSink, ".flac": _FlacSink}
+        sinks: dict[str, Callable[[Path], _Sink]] = {".wav": _WavSink, ".flac": _FlacSink}
         sink = sinks.get(self.path.suffix.lower())
         if sink is None:
             raise StoreError(f"{path}: a recording ends in .wav or .flac, not in {self.path.suffix!r}")
@@ -279,6 +296,9 @@ class StereoWriter:
         self.close()
 
     def _failure(self, error: Exception) -> StoreError:
-        self._sink = None
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            with contextlib.suppress(OSError, soundfile.LibsndfileError):  # the same failure once more
+                sink.close()
         reason = error.strerror if isinstance(error, OSError) else "libsndfile could not write (is the disk full?)"
         return StoreError(f"{self.path}: the recording cannot be written: {reason}")

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ivr.audio import vad
+from ivr.audio.frame import FRAME_SAMPLES, SILENCE, Samples
+from ivr.audio.vad import EnergyDetector, SileroDetector, VoiceDetector, WebRtcDetector, create_detector
+from ivr.audio.wav import iter_frames
+from ivr.errors import ConfigError, ModelError
+
+ROOT = Path(__file__).parents[2]
+SPEECH = ROOT / "audio_fixtures" / "talk_off" / "goforward.wav"
+SILERO = ROOT / "models" / "silero-vad" / "silero_vad.onnx"
+FETCHED = [
+    pytest.mark.models,
+    pytest.mark.skipif(not SILERO.is_file(), reason="no Silero model; fetch it with: ivr models fetch silero-vad"),
+]
+
+
+def hiss(count: int, dbfs: float = -60) -> list[Samples]:
+    noise = np.random.default_rng(4).standard_normal((count, FRAME_SAMPLES)) * 32_768 * 10 ** (dbfs / 20)
+    return list(np.rint(noise).astype(np.int16))
+
+
+def detectors() -> list[object]:
+    return [
+        pytest.param(WebRtcDetector, id="webrtc"),
+        pytest.param(EnergyDetector, id="energy"),
+        pytest.param(lambda: SileroDetector(SILERO), id="silero", marks=FETCHED),
+    ]
+
+
+@pytest.mark.parametrize("make", detectors())
+def test_speech_is_told_from_the_line_around_it(make: type[WebRtcDetector]) -> None:
+    detector = make()
+    assert isinstance(detector, VoiceDetector)
+    before = [detector.detect(frame) for frame in hiss(100)]
+    spoken = [detector.detect(frame) for frame in iter_frames(SPEECH)]
+    after = [detector.detect(frame) for frame in hiss(100)]
+    assert all(0 <= value <= 1 for value in before + spoken + after)
+    assert np.mean(np.array(spoken) > 0.5) > 0.6
+    assert np.mean(np.array(before[20:] + after[20:]) > 0.5) < 0.1
+
+
+@pytest.mark.parametrize("make", detectors())
+def test_reset_and_again_gives_the_same(make: type[WebRtcDetector]) -> None:
+    detector = make()
+    frames = list(iter_frames(SPEECH))
+    first = [detector.detect(frame) for frame in frames]
+    detector.reset()
+    assert [detector.detect(frame) for frame in frames] == first
+    assert [make().detect(frames[0])] == first[:1]
+
+
+@pytest.mark.parametrize("make", detectors())
+def test_two_calls_do_not_hear_each_other(make: type[WebRtcDetector]) -> None:
+    one, other, alone = make(), make(), make()
+    for frame in list(iter_frames(SPEECH))[:60]:
+        other.detect(SILENCE)
+        assert one.detect(frame) == alone.detect(frame)
+
+
+@pytest.mark.parametrize("make", detectors())
+@pytest.mark.parametrize("count", [0, 160, 321])
+def test_other_lengths_are_refused(make: type[WebRtcDetector], count: int) -> None:
+    with pytest.raises(ValueError, match=rf"^a voice detector takes 320 samples at a time, got {count}$"):
+        make().detect(np.zeros(count, dtype=np.int16))
+
+
+def test_webrtc_mode() -> None:
+    soft = [frame // 16 for frame in iter_frames(SPEECH)]
+    counts = []
+    for mode in range(4):
+        detector = WebRtcDetector(mode)
+        counts.append(sum(detector.detect(frame) for frame in soft))
+    assert counts == sorted(counts, reverse=True)
+    with pytest.raises(ConfigError, match=r"^voice detector webrtc: mode must be 0, 1, 2 or 3, not 4$"):
+        WebRtcDetector(4)
+
+
+def test_energy_floor_falls_at_once_and_rises_slowly() -> None:
+    detector = EnergyDetector()
+    detector.detect(hiss(1, -70)[0])
+    assert detector.floor_dbfs == pytest.approx(-70, abs=0.5)
+    for frame in hiss(50, -40):
+        detector.detect(frame)
+    assert detector.floor_dbfs == pytest.approx(-67, abs=0.6)
+
+
+def test_energy_gets_used_to_steady_noise() -> None:
+    detector = EnergyDetector()
+    values = [detector.detect(frame) for frame in hiss(600, -35)]
+    assert values[0] > 0.9
+    assert values[-1] < 0.1
+
+
+def test_energy_takes_settings() -> None:
+    quiet = hiss(1, -52)[0]
+    assert EnergyDetector().detect(quiet) < 0.5
+    assert EnergyDetector(min_dbfs=-70.0, start_floor_dbfs=-70.0).detect(quiet) > 0.9
+    with pytest.raises(ConfigError, match=r"^voice detector energy: .*unexpected keyword argument 'loudness'$"):
+        EnergyDetector(loudness=3.0)
+
+
+def test_silero_model_missing(tmp_path: Path) -> None:
+    path = tmp_path / "no.onnx"
+    with pytest.raises(ModelError) as caught:
+        SileroDetector(path)
+    assert str(caught.value) == f"{path}: no such model; fetch it with: ivr models fetch silero-vad"
+
+
+def test_silero_model_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(b"no model at all")
+    with pytest.raises(ModelError, match=r"bad\.onnx: onnxruntime cannot load it as a model: "):
+        SileroDetector(path)
+
+
+def test_detectors_by_name() -> None:
+    assert isinstance(create_detector(), WebRtcDetector)
+    assert isinstance(create_detector("webrtc", mode=3), WebRtcDetector)
+    assert isinstance(create_detector("energy"), EnergyDetector)
+    assert {name: make.name for name, make in vad.DETECTORS.items()} == {name: name for name in vad.DETECTORS}  # type: ignore[attr-defined]
+
+
+def test_unknown_name_and_setting() -> None:
+    with pytest.raises(ConfigError) as caught:
+        create_detector("sileroo")
+    assert str(caught.value) == "no voice detector is called 'sileroo'; known: energy, silero, webrtc"
+    with pytest.raises(ConfigError, match=r"^voice detector webrtc: .*unexpected keyword argument 'modus'$"):
+        create_detector("webrtc", modus=2)
+
+
+def test_plugins_come_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = importlib.metadata.EntryPoint("mine", "ivr.audio.vad:EnergyDetector", "ivr.voice_detectors")
+
+    def installed(*, group: str) -> list[importlib.metadata.EntryPoint]:
+        return [point] if group == "ivr.voice_detectors" else []
+
+    monkeypatch.setattr(vad, "entry_points", installed)
+    assert isinstance(create_detector("mine", margin_db=6.0), EnergyDetector)
+    with pytest.raises(ConfigError, match=r"known: energy, mine, silero, webrtc$"):
+        create_detector("yours")
+
+
+def test_onnxruntime_is_loaded_only_for_silero() -> None:
+    code = "import sys, ivr.audio.vad as v; v.create_detector(); sys.exit('onnxruntime' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
