@@ -4,8 +4,8 @@
     uv run --with soxr python benchmarks/resampling.py      # with soxr beside it
 
 Each converter gets the same stream in frames of 20 ms. Delay is where the peak of an impulse comes out, plus the most
-that it ever holds back at the end of a frame; ripple is the gain from 50 Hz to 3.6 kHz (largest less smallest), image the strongest mirror of those tones above 4 kHz. The time is
-the best of five runs over ten seconds of noise.
+that it ever holds back at the end of a frame; ripple is the gain from 50 Hz to 3.6 kHz (largest less smallest), image
+the strongest mirror of those tones above 4 kHz. The time is the best of five runs over ten seconds of noise.
 """
 
 from __future__ import annotations
