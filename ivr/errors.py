@@ -9,6 +9,7 @@
     │   ├── RecognitionError
     │   └── SynthesisError
     ├── DialogError            a hotline's YAML is wrong; carries every problem with its position
+    ├── ExpressionError        a template or condition is refused, or has no value (ivr.dialog.expressions)
     ├── TransportError         a peer or the network broke the rules, or went away
     │   ├── SipError
     │   ├── SdpError
