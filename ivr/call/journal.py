@@ -21,15 +21,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, cast, get_type_hints
 
 import numpy as np
 
 from ivr.audio.frame import Samples
 from ivr.call import events as call_events
-from ivr.call.events import CallEvent, EngineEvent, HeardText, HeardWord, PromptMark
-from ivr.dialog.events import JsonValue, Reading, Understood
+from ivr.call.events import CallEvent, EngineEvent
+from ivr.dialog.codec import decode, encode
+from ivr.dialog.events import JsonValue
 from ivr.errors import InputError
 
 _INPUTS: dict[str, type[Any]] = {
@@ -43,15 +45,10 @@ _INPUTS: dict[str, type[Any]] = {
 
 def to_json(value: object) -> JsonValue:
     """A dataclass of the contracts as JSON data; sound becomes the count of its samples."""
-    if isinstance(value, np.ndarray):
-        return len(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [to_json(item) for item in value]
-    return cast("JsonValue", value)
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return encode(value)
+    fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    return {name: len(item) if isinstance(item, np.ndarray) else encode(item) for name, item in fields.items()}
 
 
 _MASKED = frozenset({"text", "value", "digit"})
@@ -94,41 +91,27 @@ def loads(lines: Iterable[str], name: str = "journal") -> Iterator[CallEvent]:
 
 
 def parse_input(event: CallEvent) -> EngineEvent:
-    """The engine event that an `in.*` line holds; its sound is silence of the same length."""
-    name = event.kind.removeprefix("in.")
-    kind = _INPUTS.get(name)
+    """The engine event that an `in.*` line holds; its sound is silence of the same length. Raises InputError."""
+    kind = _INPUTS.get(event.kind.removeprefix("in."))
     if kind is None:
         raise InputError(f"unknown journal event {event.kind!r} at sample {event.at}")
-    data = dict(event.data)
+    hints = _hints(event.kind.removeprefix("in."))
     try:
-        return cast("EngineEvent", kind(**{key: _PARSERS.get(key, _same)(value) for key, value in data.items()}))
-    except (TypeError, KeyError, ValueError) as error:
+        fields = {
+            name: _silence(item) if name == "samples" else decode(hints[name], item)
+            for name, item in event.data.items()
+        }
+        return cast("EngineEvent", kind(**fields))
+    except (TypeError, KeyError, ValueError, InputError) as error:
         raise InputError(f"journal event {event.kind!r} at sample {event.at} is damaged: {error}") from error
 
 
-def _same(value: Any) -> Any:
-    return value
+@cache
+def _hints(name: str) -> dict[str, Any]:
+    return get_type_hints(_INPUTS[name])
 
 
-def _silence(length: Any) -> Samples:
-    return np.broadcast_to(np.int16(0), (int(length),))
-
-
-def _hypotheses(items: Any) -> tuple[HeardText, ...]:
-    return tuple(
-        HeardText(item["text"], item["confidence"], tuple(HeardWord(**word) for word in item["words"]))
-        for item in items
-    )
-
-
-def _understood(data: Any) -> Understood:
-    readings = tuple(Reading(**{**item, "span": tuple(item["span"])}) for item in data["readings"])
-    return Understood(readings, tuple(data["candidates"]), data["in_scope"], data["language"])
-
-
-_PARSERS: dict[str, Any] = {
-    "samples": _silence,
-    "marks": lambda items: tuple(PromptMark(**item) for item in items),
-    "hypotheses": _hypotheses,
-    "understood": _understood,
-}
+def _silence(length: JsonValue) -> Samples:
+    if not isinstance(length, int) or not 0 <= length <= 1 << 31:
+        raise ValueError(f"{length!r} is no count of samples")
+    return np.broadcast_to(np.int16(0), (length,))

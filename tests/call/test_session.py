@@ -15,8 +15,18 @@ from ivr.call.session import CallSession
 from ivr.call.settings import CallSettings
 from ivr.call.states import CallState
 from ivr.dialog import events as dialog
-from tests.fakes.calls import CONTEXT, LevelDetector, PythonDialog, Result, ScriptedEngines, Simulation, Utter
-from tests.fakes.calls import Words, silence, speech
+from tests.fakes.calls import (
+    CONTEXT,
+    LevelDetector,
+    PythonDialog,
+    Result,
+    ScriptedEngines,
+    Simulation,
+    Utter,
+    Words,
+    silence,
+    speech,
+)
 
 ASK = dialog.Expectation("flow/step", "ask", "en", "flow", asked="answer")
 SETTINGS = dialog.ListenSettings(end_silence_ms=700, start_timeout_ms=5000)

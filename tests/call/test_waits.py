@@ -83,7 +83,7 @@ def holds_its_waits(sim: Simulation) -> None:
     assert state in WAITS
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(utterances, max_size=8), queue_events, replies, st.booleans(), happenings,
     st.sampled_from([160, 320, 960]),
