@@ -1,0 +1,109 @@
+"""Two passes over one utterance: a streaming engine for partials and grammars, a slower one for the final words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ivr.asr.base import Hypothesis, Recogniser, RecogniserCapabilities, RecognitionRequest, Transcript, Utterance
+from ivr.audio.frame import Samples
+from ivr.errors import RecognitionError
+
+TRUSTED_ALONE = 0.9
+"""A first pass as sure as this is believed where the second heard nothing (its guards took the speech for noise)."""
+
+
+def join(first: Transcript | None, second: Transcript | None) -> Transcript:
+    """The final transcript out of both passes (at least one given).
+
+    The second pass has the words; the first stays behind them as a further reading. Heard by the first alone, words
+    count only when it was sure: it also makes words of noise, which the second rightly refuses.
+    """
+    if second is None or first is None:
+        only = second or first
+        if only is None:
+            raise ValueError("two passes, neither with a transcript")
+        return replace(only, final=True)
+    cpu_ms = round(first.cpu_ms + second.cpu_ms, 3)
+    engine = f"{first.engine}+{second.engine}"
+    if not second.hypotheses:
+        kept = first.hypotheses if first.confidence >= TRUSTED_ALONE else ()
+        return Transcript(kept, first.language, engine, True, cpu_ms)
+    known = {_plain(hypothesis) for hypothesis in second.hypotheses}
+    others = tuple(hypothesis for hypothesis in first.hypotheses if _plain(hypothesis) not in known)
+    return Transcript((*second.hypotheses, *others), second.language, engine, True, cpu_ms)
+
+
+def _plain(hypothesis: Hypothesis) -> str:
+    return "".join(char for char in hypothesis.text.lower() if char.isalnum())
+
+
+class TwoPassRecogniser:
+    """Both engines as one, in one process: for replay, `ivr transcribe` and tests. Either may be missing."""
+
+    def __init__(self, stream: Recogniser | None, final: Recogniser | None) -> None:
+        engines = [engine for engine in (stream, final) if engine is not None]
+        if not engines:
+            raise ValueError("two passes, neither with an engine")
+        self._stream = stream
+        self._final = final
+        self.name = "+".join(engine.name for engine in engines)
+        common = [set(engine.capabilities.languages) for engine in engines]
+        first = engines[0].capabilities
+        self.capabilities = RecogniserCapabilities(
+            languages=tuple(sorted(set.intersection(*common))),
+            streaming=first.streaming,
+            partials=first.partials,
+            grammar=first.grammar,
+            hints=first.hints,
+            n_best=all(engine.capabilities.n_best for engine in engines),
+            word_confidence=engines[-1].capabilities.word_confidence,
+        )
+
+    def start(self, request: RecognitionRequest) -> TwoPassUtterance:
+        stream = self._stream.start(request) if self._stream else None
+        return TwoPassUtterance(stream, self._final, request)
+
+    def close(self) -> None:
+        for engine in (self._stream, self._final):
+            if engine is not None:
+                engine.close()
+
+
+class TwoPassUtterance:
+    """The second engine gets the audio in one piece at the end."""
+
+    def __init__(self, stream: Utterance | None, final: Recogniser | None, request: RecognitionRequest) -> None:
+        self._stream = stream
+        self._final = final
+        self._request = request
+        self._blocks: list[Samples] = []
+        self._over = False
+
+    def accept(self, samples: Samples) -> Transcript | None:
+        if self._over:
+            raise RecognitionError("the utterance is over")
+        if self._final is not None:
+            self._blocks.append(np.array(samples, dtype=np.int16))
+        return self._stream.accept(samples) if self._stream else None
+
+    def finish(self) -> Transcript:
+        self._over = True
+        first = self._stream.finish() if self._stream else None
+        return join(first, self._second())
+
+    def cancel(self) -> None:
+        self._over = True
+        self._blocks.clear()
+        if self._stream is not None:
+            self._stream.cancel()
+
+    def _second(self) -> Transcript | None:
+        if self._final is None:
+            return None
+        utterance = self._final.start(self._request)
+        audio = np.concatenate(self._blocks) if self._blocks else np.zeros(0, dtype=np.int16)
+        self._blocks.clear()
+        utterance.accept(audio)
+        return utterance.finish()
