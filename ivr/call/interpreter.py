@@ -267,6 +267,8 @@ class DialogRunner:
         self._out_of_queue()
 
     def _out_of_queue(self) -> None:
+        if self._mixer.bridged:  # the bot has the call back: its time is bounded again
+            self._core.arm("call", self._settings.call_limit_ms)
         self.queued = self._mixer.bridged = False
         self._core.disarm("queue")
         self._core.disarm("bridge")
