@@ -270,10 +270,13 @@ def path_of(node: nodes.Node) -> tuple[str, ...]:
 def _optional(tree: nodes.Node) -> Iterator[str]:
     """Names whose absence the expression handles itself."""
     for node in _walk(tree):
-        if (isinstance(node, nodes.Filter) and node.name == "default" and node.node is not None) or (
+        inner: nodes.Node | None = None
+        if (isinstance(node, nodes.Filter) and node.name == "default") or (
             isinstance(node, nodes.Test) and node.name in {"defined", "undefined"}
         ):
-            yield from (path[0] for path in _paths(node.node))
+            inner = node.node
+        if inner is not None:
+            yield from (path[0] for path in _paths(inner))
 
 
 # ---------------------------------------------------------------------------------------------------- closures
