@@ -22,9 +22,10 @@ class IncomingLeg(Leg):
     """A call that someone makes to us. `offer` is None when the INVITE came without one."""
 
     def __init__(self, core: Core, request: Request, transaction: ServerTransaction, source: Peer) -> None:
+        offer = sdp_of(request)  # before the call is known to anybody: this may raise SdpError
         super().__init__(core, request, core.new_token(16), LegState.RINGING)
         self.source = source
-        self.offer: SessionDescription | None = sdp_of(request)
+        self.offer: SessionDescription | None = offer
         self.dialog = Dialog.of_server(request, self.local_tag, source)
         self.replaces: Leg | None = None
         """The call that this one takes the place of once answered."""
