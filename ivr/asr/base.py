@@ -60,7 +60,7 @@ class RecognitionRequest:
     language: str
     """`en`, `zh`, ...; an engine that lacks it raises RecognitionError at `start`."""
     grammar: tuple[str, ...] = ()
-    """Phrases that a closed slot accepts; empty = open. An engine that takes grammars hears nothing else but `[unk]`."""
+    """Phrases that a closed slot accepts; empty = open. A grammar engine hears nothing else but `[unk]`."""
     hints: tuple[str, ...] = ()
     """Words worth a bias in open speech (names, products)."""
     max_alternatives: int = 1

@@ -1,5 +1,7 @@
-"""Recognition in this process, one call after another: for replay, tests and tools. The same engines, passes and results
-as the service, without its processes and its clock; the same samples always give the same words."""
+"""Recognition in this process, one call after another: for replay, tests and tools.
+
+The same engines, passes and results as the service, without its processes and its clock; the same samples always give
+the same words."""
 
 from __future__ import annotations
 

@@ -29,11 +29,11 @@ def join_cjk(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _converter() -> opencc.OpenCC:
-    return opencc.OpenCC("t2s")
+    return opencc.OpenCC("tw2s")
 
 
 def simplify(text: str) -> str:
-    """Traditional characters as simplified ones (OpenCC t2s); everything else stays."""
+    """Traditional characters as simplified ones (OpenCC tw2s, which also knows 隨著); the rest stays."""
     return str(_converter().convert(text))
 
 

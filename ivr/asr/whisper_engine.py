@@ -1,4 +1,4 @@
-"""Whisper (CTranslate2, int8): the finished utterance, in many languages, with far fewer errors than Vosk on open speech.
+"""Whisper (CTranslate2, int8): the finished utterance, in many languages, far fewer errors than Vosk on open speech.
 
 What makes it fit a phone call:
 - The encoder sees max(10 s, length + 1.5 s) instead of 30 s: a sixth of the CPU at the same error rate. Below 10 s it
