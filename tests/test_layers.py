@@ -20,7 +20,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"service", "desk", "replay"}),
     frozenset({"console"}),
     frozenset({"app"}),
-    frozenset({"cli", "__main__"}),
+    frozenset({"cli"}),
+    frozenset({"__main__"}),
 )
 """From the lowest up. A module may import what lies in a lower layer, or in its own package."""
 
