@@ -46,9 +46,9 @@ def parse_time(utterance: Utterance, settings: Settings) -> list[Parsed]:
 
 
 def _value(hour: int, minute: int, part: str, p: float, span: tuple[int, int], settings: Settings) -> Parsed | None:
-    if part.startswith(_AFTERNOON) and hour < 12 and not (part in ("夜里", "night") and hour < 5):
-        hour += 12
-    elif part.startswith(("中午",)) and 1 <= hour < 3:
+    if (part.startswith(_AFTERNOON) and hour < 12 and not (part in ("夜里", "night") and hour < 5)) or (
+        part.startswith(("中午",)) and 1 <= hour < 3
+    ):
         hour += 12
     elif part.startswith(("凌晨", "半夜", "a", "morning", "night")) and hour == 12 and not part.startswith("afternoon"):
         hour = 0

@@ -9,24 +9,46 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_UNITS = "zero one two three four five six seven eight nine".split()
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_TEENS = ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 UNITS = {word: value for value, word in enumerate(_UNITS)} | {"nought": 0, "naught": 0, "nil": 0, "niner": 9}
 TEENS = {word: 10 + value for value, word in enumerate(_TEENS)}
 TENS = {word: 20 + 10 * value for value, word in enumerate(_TENS)} | {"fourty": 40}
 SCALES = {"thousand": 1000, "grand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
 ORDINALS = {
-    **{w: i + 1 for i, w in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split())},
-    **{w: i + 11 for i, w in enumerate("eleventh twelfth thirteenth fourteenth fifteenth sixteenth".split())},
+    **{w: i + 1 for i, w in enumerate(["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"])},
+    **{w: i + 11 for i, w in enumerate(["eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth"])},
     "seventeenth": 17, "eighteenth": 18, "nineteenth": 19, "twentieth": 20, "thirtieth": 30,
     "fortieth": 40, "fiftieth": 50, "sixtieth": 60, "seventieth": 70, "eightieth": 80, "ninetieth": 90,
     "hundredth": 100,
 }  # fmt: skip
-MONTHS = (
-    "january february march april may june july august september october november december "
-    "jan feb mar apr may jun jul aug sept oct nov dec"
-).split()
+MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "may",
+    "jun",
+    "jul",
+    "aug",
+    "sept",
+    "oct",
+    "nov",
+    "dec",
+]
 _REPEATS = {"double": 2, "triple": 3, "treble": 3}
 _ZEROS = {"oh", "o"}
 _TOKEN = re.compile(r"\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+|[a-z]+(?:'[a-z]+)?")

@@ -1,0 +1,20 @@
+"""The built-in sentences that mean nothing to a hotline (data/background.yaml), and the anger lexicon's loader."""
+
+from __future__ import annotations
+
+import functools
+from importlib.resources import files
+from typing import Any
+
+from ruamel.yaml import YAML
+
+
+@functools.cache
+def data_file(name: str) -> Any:
+    """A YAML file of this package's data folder."""
+    return YAML(typ="safe", pure=True).load(files(__package__).joinpath("data", name).read_text(encoding="utf-8"))
+
+
+def background(language: str) -> tuple[str, ...]:
+    """Sentences out of every hotline's scope; none for a language we have none for."""
+    return tuple(data_file("background.yaml").get(language.split("-")[0], ()))

@@ -1,0 +1,68 @@
+"""The two ways to see how alike texts are, and the classifier on each: n-grams (sparse) and sentence vectors (dense)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from ivr.dialog.text.clean import words_only
+from ivr.dialog.understanding.background import background
+from ivr.dialog.understanding.features import Vectorizer
+from ivr.dialog.understanding.kernel import Matrix
+from ivr.dialog.understanding.spec import Encoder
+
+GAMMA_SPARSE = 2.0
+GAMMA_DENSE = 3.0
+USUAL_SHARPNESS = {"sparse": 12.0, "dense": 10.0}
+
+
+@dataclass(frozen=True)
+class SparseView:
+    """Cosines between n-gram vectors."""
+
+    vectorizer: Vectorizer
+    rows: csr_matrix
+    """(n, vocabulary): the training texts."""
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], language: str) -> SparseView:
+        vectorizer = Vectorizer.fit(texts, language)
+        return cls(vectorizer, vectorizer.matrix(texts))
+
+    def similarity(self, texts: Sequence[str]) -> Matrix:
+        """(len(texts), n)."""
+        return np.asarray((self.vectorizer.matrix(texts) @ self.rows.T).toarray(), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class DenseView:
+    """Cosines between sentence vectors, seen from the middle of hotline and background sentences: encoders crowd all
+    their vectors into a narrow cone, and what sets two texts apart only shows once its axis is taken off."""
+
+    centre: NDArray[np.float32]
+    rows: NDArray[np.float32]
+    """(n, dimension): the training texts, centred, of length 1."""
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], language: str, encoder: Encoder) -> DenseView:
+        apart = background(language)
+        vectors = encoder.encode([words_only(text) for text in (*texts, *apart)])
+        centre = vectors.mean(axis=0)
+        return cls(centre, centred(vectors[: len(texts)], centre))
+
+    def similarity(self, texts: Sequence[str], encoder: Encoder) -> Matrix:
+        """(len(texts), n)."""
+        if not texts:
+            return np.zeros((0, len(self.rows)))
+        vectors = centred(encoder.encode([words_only(text) for text in texts]), self.centre)
+        return np.asarray(vectors @ self.rows.T, dtype=np.float64)
+
+
+def centred(vectors: NDArray[np.float32], centre: NDArray[np.float32]) -> NDArray[np.float32]:
+    moved = vectors - centre
+    norms = np.linalg.norm(moved, axis=1, keepdims=True)
+    return np.asarray(moved / np.maximum(norms, 1e-9), dtype=np.float32)

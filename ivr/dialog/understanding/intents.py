@@ -1,0 +1,379 @@
+"""Which intent was meant: one model a language, trained from the examples of the hotline in a second or so.
+
+    n-grams ----- kernel ridge --- sharpness --+
+                                               +-- weighted mean of log p -- sharpness -- p(intent)
+    encoder ----- kernel ridge --- sharpness --+
+    eight signs of both ---------- logistic ------------------------------ p(in scope)
+    p(in scope) * p(intent) ------ logistic ------------------------------ p
+
+Every number that is learned after the two classifiers is learned on left-out predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivr.dialog.understanding.background import background
+from ivr.dialog.understanding.branches import GAMMA_DENSE, GAMMA_SPARSE, USUAL_SHARPNESS, DenseView, SparseView
+from ivr.dialog.understanding.calibration import (
+    Vector,
+    best_sharpness,
+    conformal_threshold,
+    fit_logistic,
+    log_softmax,
+    logit,
+    sigmoid,
+    softmax,
+)
+from ivr.dialog.understanding.kernel import Matrix, Ridge, radial
+from ivr.dialog.understanding.noise import noised, sound_neighbours
+from ivr.dialog.understanding.scope import (
+    OUTSIDE_SHARE,
+    PRIOR_DENSE,
+    PRIOR_SPARSE,
+    PRIOR_STRENGTH,
+    Scored,
+    features,
+)
+from ivr.dialog.understanding.spec import Encoder
+
+Labels = NDArray[np.int64]
+MAX_EXAMPLES = 4000
+"""More are thinned evenly: the kernel matrix grows with the square."""
+_NOISE_RATES = (0.15, 0.3)
+_MAX_NOISED = 240
+_HIDING_ROUNDS = 4
+_WEIGHTS = tuple(round(0.05 * step, 2) for step in range(1, 17))
+"""Candidate shares of the sparse branch."""
+_USUAL_WEIGHT = 0.3
+_PLATT_PRIOR = np.array([0.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Learned constants that turn raw scores into probabilities."""
+
+    sharp_sparse: float
+    sharp_dense: float
+    weight: float
+    """Share of the sparse branch."""
+    sharp: float
+
+    def p(self, sparse: Matrix, dense: Matrix | None) -> Matrix:
+        return softmax(self.sharp * self.log_p(sparse, dense))
+
+    def log_p(self, sparse: Matrix, dense: Matrix | None) -> Matrix:
+        first = log_softmax(self.sharp_sparse * sparse)
+        if dense is None:
+            return first
+        return self.weight * first + (1 - self.weight) * log_softmax(self.sharp_dense * dense)
+
+
+@dataclass(frozen=True)
+class IntentReading:
+    """What the model says of one text."""
+
+    names: tuple[str, ...]
+    p: Vector
+    """(classes,): calibrated probability that this intent was meant, scope included."""
+    conditional: Vector
+    """(classes,): the same given that some intent was meant; sums to 1."""
+    in_scope: float
+    candidates: tuple[str, ...]
+    """The 90 % set, best first."""
+
+
+@dataclass(frozen=True)
+class IntentModel:
+    language: str
+    names: tuple[str, ...]
+    sparse: SparseView
+    dense: DenseView | None
+    alpha_sparse: Matrix
+    """(n, classes)"""
+    alpha_dense: Matrix | None
+    labels: Labels
+    """(n,): class of each training text."""
+    fusion: Fusion
+    detector: Vector
+    """(9,): logistic over the signs, bias first."""
+    platt: Vector
+    """(2,)"""
+    threshold: float
+    """Least conditional probability inside the 90 % set."""
+
+    def read(self, texts: Sequence[str], encoder: Encoder | None) -> list[IntentReading]:
+        """One reading a text. `encoder` must be the one of training, where there was one."""
+        scored = self.score(texts, encoder)
+        inside = detect(scored, self.detector)
+        p = combine(inside[:, None] * scored.p, self.platt)
+        order = np.argsort(-scored.p, axis=1, kind="stable")
+        return [
+            IntentReading(
+                self.names,
+                p[row],
+                scored.p[row],
+                float(inside[row]),
+                tuple(
+                    self.names[index]
+                    for rank, index in enumerate(order[row])
+                    if rank == 0 or scored.p[row][index] >= self.threshold
+                ),
+            )
+            for row in range(len(texts))
+        ]
+
+    def score(self, texts: Sequence[str], encoder: Encoder | None) -> Scored:
+        near_sparse = self.sparse.similarity(texts)
+        sparse = radial(near_sparse, GAMMA_SPARSE) @ self.alpha_sparse
+        near_dense = dense = None
+        if self.dense is not None and self.alpha_dense is not None and encoder is not None:
+            near_dense = self.dense.similarity(texts, encoder)
+            dense = radial(near_dense, GAMMA_DENSE) @ self.alpha_dense
+        return assemble(self.fusion, sparse, dense, near_sparse, near_dense, self.labels)
+
+
+def assemble(
+    fusion: Fusion, sparse: Matrix, dense: Matrix | None, near_sparse: Matrix, near_dense: Matrix | None, labels: Labels
+) -> Scored:
+    """Scores (m, classes) and cosines to the training texts (m, n) as one `Scored`."""
+    p = fusion.p(sparse, dense)
+    if near_dense is None:
+        return Scored(p, sparse, dense, near_sparse.max(axis=1), None, None)
+    in_class = np.where(labels[None, :] == p.argmax(axis=1)[:, None], near_dense, -1.0)
+    return Scored(p, sparse, dense, near_sparse.max(axis=1), near_dense.max(axis=1), in_class.max(axis=1))
+
+
+def detect(scored: Scored, detector: Vector) -> Vector:
+    return sigmoid(detector[0] + features(scored) @ detector[1:])
+
+
+def combine(product: Matrix, platt: Vector) -> Matrix:
+    """Product of the two probabilities -> probability of being right."""
+    return sigmoid(platt[0] + platt[1] * logit(product))
+
+
+@dataclass
+class _Trainer:
+    """The steps of `train_intents`, with what they share."""
+
+    language: str
+    names: tuple[str, ...]
+    texts: list[str]
+    labels: Labels
+    groups: list[Labels]
+    """Rows of one template."""
+    encoder: Encoder | None
+
+    def __post_init__(self) -> None:
+        self.sparse = SparseView.fit(self.texts, self.language)
+        self.near_sparse = self.sparse.similarity(self.texts)
+        self.dense = None if self.encoder is None else DenseView.fit(self.texts, self.language, self.encoder)
+        self.near_dense = (
+            None if self.dense is None else np.asarray(self.dense.rows @ self.dense.rows.T, dtype=np.float64)
+        )
+        self.classes = len(self.names)
+        self.ridge_sparse = Ridge.fit(radial(self.near_sparse, GAMMA_SPARSE), self.labels, self.classes)
+        self.ridge_dense = (
+            None
+            if self.near_dense is None
+            else Ridge.fit(radial(self.near_dense, GAMMA_DENSE), self.labels, self.classes)
+        )
+
+    def train(self) -> IntentModel:
+        fusion = self._fuse()
+        left_out = self._left_out(fusion, np.arange(len(self.texts)))
+        threshold = conformal_threshold(left_out.p[np.arange(len(self.texts)), self.labels])
+        detector, platt = self._scope(fusion, left_out)
+        return IntentModel(
+            self.language,
+            self.names,
+            self.sparse,
+            self.dense,
+            self.ridge_sparse.alpha,
+            None if self.ridge_dense is None else self.ridge_dense.alpha,
+            self.labels,
+            fusion,
+            detector,
+            platt,
+            max(min(threshold, 0.5), 0.02),
+        )
+
+    # ------------------------------------------------------------------------------------------------------ fusion
+
+    def _fuse(self) -> Fusion:
+        members = self.groups
+        clean_sparse = self.ridge_sparse.left_out(radial(self.near_sparse, GAMMA_SPARSE), self.groups, members)
+        sharp_sparse = best_sharpness(clean_sparse, self.labels, USUAL_SHARPNESS["sparse"])
+        if self.ridge_dense is None or self.near_dense is None:
+            return Fusion(sharp_sparse, 1.0, 1.0, 1.0)
+        clean_dense = self.ridge_dense.left_out(radial(self.near_dense, GAMMA_DENSE), self.groups, members)
+        sharp_dense = best_sharpness(clean_dense, self.labels, USUAL_SHARPNESS["dense"])
+        rows, noisy_sparse, noisy_dense = self._noised_scores()
+        sparse, dense = np.vstack([clean_sparse, noisy_sparse]), np.vstack([clean_dense, noisy_dense])
+        labels = np.concatenate([self.labels, self.labels[rows]])
+        weights = np.concatenate(
+            [np.full(len(self.labels), 1 / len(self.labels)), np.full(len(rows), 1 / max(len(rows), 1))]
+        )
+        weight = self._best_weight(sharp_sparse, sharp_dense, sparse, dense, labels, weights)
+        half = Fusion(sharp_sparse, sharp_dense, weight, 1.0)
+        sharp = best_sharpness(half.log_p(clean_sparse, clean_dense), self.labels, 1.2)
+        return Fusion(sharp_sparse, sharp_dense, weight, sharp)
+
+    def _best_weight(
+        self, sharp_sparse: float, sharp_dense: float, sparse: Matrix, dense: Matrix, labels: Labels, weights: Vector
+    ) -> float:
+        pull = 20.0 / (20.0 + len(self.labels))
+        best, best_loss = _USUAL_WEIGHT, float("inf")
+        for weight in _WEIGHTS:
+            log_p = log_softmax(1.2 * Fusion(sharp_sparse, sharp_dense, weight, 1.0).log_p(sparse, dense))
+            loss = float(-(weights * log_p[np.arange(len(labels)), labels]).sum())
+            loss += pull * (weight - _USUAL_WEIGHT) ** 2
+            if loss < best_loss - 1e-9:
+                best, best_loss = weight, loss
+        return best
+
+    def _noised_scores(self) -> tuple[Labels, Matrix, Matrix]:
+        """Left-out scores of noised copies of evenly chosen examples: (rows they stem from, sparse, dense)."""
+        assert self.dense is not None and self.ridge_dense is not None and self.encoder is not None
+        step = max(1, -(-len(self.texts) // _MAX_NOISED))
+        rows = np.arange(0, len(self.texts), step)
+        lexicon = {} if self.language.startswith("zh") else sound_neighbours((*self.texts, *background(self.language)))
+        copies = [
+            noised(self.texts[row], self.language, _NOISE_RATES[index % len(_NOISE_RATES)], lexicon)
+            for index, row in enumerate(rows)
+        ]
+        place = np.full(len(self.texts), -1)
+        place[rows] = np.arange(len(rows))
+        members = [place[group][place[group] >= 0] for group in self.groups]
+        sparse = radial(self.sparse.similarity(copies), GAMMA_SPARSE)
+        dense = radial(self.dense.similarity(copies, self.encoder), GAMMA_DENSE)
+        return (
+            rows,
+            self.ridge_sparse.left_out(sparse, self.groups, members),
+            self.ridge_dense.left_out(dense, self.groups, members),
+        )
+
+    # ------------------------------------------------------------------------------------------------------- scope
+
+    def _left_out(self, fusion: Fusion, keep: Labels) -> Scored:
+        """The training texts `keep`, each as seen by classifiers trained on the rest of `keep`, without its group."""
+        full = len(keep) == len(self.texts)
+        labels, names = self._relabel(keep)
+        place = np.full(len(self.texts), -1)
+        place[keep] = np.arange(len(keep))
+        groups = [inside for group in self.groups if len(inside := place[group][place[group] >= 0])]
+        near_sparse = self.near_sparse[np.ix_(keep, keep)].copy()
+        near_dense = None if self.near_dense is None else self.near_dense[np.ix_(keep, keep)].copy()
+        kernel = radial(near_sparse, GAMMA_SPARSE)
+        ridge = self.ridge_sparse if full else Ridge.fit(kernel, labels, names)
+        sparse = ridge.left_out(kernel, groups, groups)
+        dense = None
+        if near_dense is not None:
+            kernel = radial(near_dense, GAMMA_DENSE)
+            ridge = self.ridge_dense if full and self.ridge_dense else Ridge.fit(kernel, labels, names)
+            dense = ridge.left_out(kernel, groups, groups)
+        for group in groups:  # no text is its own neighbour
+            block = np.ix_(group, group)
+            near_sparse[block] = 0.0
+            if near_dense is not None:
+                near_dense[block] = -1.0
+        return assemble(fusion, sparse, dense, near_sparse, near_dense, labels)
+
+    def _hidden(self, fusion: Fusion, keep: Labels, hidden: Labels) -> Scored:
+        """The texts `hidden` as seen by classifiers trained on `keep`."""
+        labels, names = self._relabel(keep)
+        near_sparse = self.near_sparse[np.ix_(hidden, keep)]
+        ridge = Ridge.fit(radial(self.near_sparse[np.ix_(keep, keep)], GAMMA_SPARSE), labels, names)
+        sparse = ridge.scores(radial(near_sparse, GAMMA_SPARSE))
+        near_dense = dense = None
+        if self.near_dense is not None:
+            near_dense = self.near_dense[np.ix_(hidden, keep)]
+            ridge = Ridge.fit(radial(self.near_dense[np.ix_(keep, keep)], GAMMA_DENSE), labels, names)
+            dense = ridge.scores(radial(near_dense, GAMMA_DENSE))
+        return assemble(fusion, sparse, dense, near_sparse, near_dense, labels)
+
+    def _relabel(self, keep: Labels) -> tuple[Labels, int]:
+        present, labels = np.unique(self.labels[keep], return_inverse=True)
+        return labels.astype(np.int64), len(present)
+
+    def _background(self, fusion: Fusion) -> Scored | None:
+        texts = background(self.language)
+        if not texts:
+            return None
+        near_sparse = self.sparse.similarity(texts)
+        sparse = self.ridge_sparse.scores(radial(near_sparse, GAMMA_SPARSE))
+        near_dense = dense = None
+        if self.dense is not None and self.ridge_dense is not None and self.encoder is not None:
+            near_dense = self.dense.similarity(texts, self.encoder)
+            dense = self.ridge_dense.scores(radial(near_dense, GAMMA_DENSE))
+        return assemble(fusion, sparse, dense, near_sparse, near_dense, self.labels)
+
+    def _scope(self, fusion: Fusion, left_out: Scored) -> tuple[Vector, Vector]:
+        """The detector, and the last logistic step on the product."""
+        inside: list[tuple[Scored, NDArray[np.bool_]]] = [(left_out, left_out.p.argmax(axis=1) == self.labels)]
+        outside: list[Scored] = []
+        for hidden_classes in self._rounds():
+            is_hidden = np.isin(self.labels, hidden_classes)
+            keep, hidden = np.flatnonzero(~is_hidden), np.flatnonzero(is_hidden)
+            outside.append(self._hidden(fusion, keep, hidden))
+            seen = self._left_out(fusion, keep)
+            inside.append((seen, seen.p.argmax(axis=1) == self._relabel(keep)[0]))
+        apart = self._background(fusion)
+        parts = [features(scored) for scored, _ in inside] + [features(scored) for scored in outside]
+        weights = [np.full(len(s), 1 / len(inside) / len(s)) for s, _ in inside]
+        weights += [np.full(len(s), 1 / max(len(outside), 1) / len(s)) for s in outside]
+        labels = [np.ones(len(s)) for s, _ in inside] + [np.zeros(len(s)) for s in outside]
+        if apart is not None:
+            parts.append(features(apart))
+            weights.append(np.full(len(apart), 0.4 / len(apart)))
+            labels.append(np.zeros(len(apart)))
+        count = len(self.texts)
+        weight = np.concatenate(weights) * min(count, 500)
+        prior = PRIOR_SPARSE if self.dense is None else PRIOR_DENSE
+        detector = fit_logistic(np.vstack(parts), np.concatenate(labels), weight, prior, PRIOR_STRENGTH * 10)
+        return detector, self._platt(detector, inside, outside if outside else [apart] if apart is not None else [])
+
+    def _platt(self, detector: Vector, inside: list[tuple[Scored, NDArray[np.bool_]]], outside: list[Scored]) -> Vector:
+        products = [detect(scored, detector) * scored.p.max(axis=1) for scored, _ in inside]
+        products += [detect(scored, detector) * scored.p.max(axis=1) for scored in outside]
+        right = [correct.astype(np.float64) for _, correct in inside] + [np.zeros(len(scored)) for scored in outside]
+        weights = [np.full(len(s), (1 - OUTSIDE_SHARE) / len(inside) / len(s)) for s, _ in inside]
+        weights += [np.full(len(s), OUTSIDE_SHARE / max(len(outside), 1) / len(s)) for s in outside]
+        weight = np.concatenate(weights) * len(self.texts)
+        return fit_logistic(
+            logit(np.concatenate(products))[:, None], np.concatenate(right), weight, _PLATT_PRIOR, strength=3.0
+        )
+
+    def _rounds(self) -> list[Labels]:
+        """Classes to hide in each round; none when nothing would be left to compare with."""
+        if self.classes < 3:
+            return []
+        rounds = min(_HIDING_ROUNDS, self.classes)
+        return [np.arange(start, self.classes, rounds) for start in range(rounds)]
+
+
+def train_intents(
+    examples: Sequence[tuple[str, str, int]], language: str, encoder: Encoder | None
+) -> IntentModel | None:
+    """A model from (text, intent, template number); None without examples. The same input gives the same model."""
+    if not examples:
+        return None
+    kept = _thinned(examples)
+    names = tuple(sorted({intent for _, intent, _ in kept}))
+    labels = np.array([names.index(intent) for _, intent, _ in kept], dtype=np.int64)
+    rows: dict[int, list[int]] = {}
+    for row, (_, _, template) in enumerate(kept):
+        rows.setdefault(template, []).append(row)
+    groups = [np.array(members, dtype=np.int64) for members in rows.values()]
+    return _Trainer(language, names, [text for text, _, _ in kept], labels, groups, encoder).train()
+
+
+def _thinned(examples: Sequence[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+    if len(examples) <= MAX_EXAMPLES:
+        return list(examples)
+    return [examples[index * len(examples) // MAX_EXAMPLES] for index in range(MAX_EXAMPLES)]

@@ -1,0 +1,92 @@
+"""Sentence encoders for understanding: small BERT models (bge) in ONNX, run on the CPU.
+
+An adapter, outside of the pure packages. A model is a folder with `model.onnx` and `tokenizer.json`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivr.errors import ModelError
+
+MODELS = {"zh": "bge-small-zh", "en": "bge-small-en"}
+"""Language -> folder below the models directory."""
+MAX_TOKENS = 64
+_BATCH = 32
+
+
+class OnnxEncoder:
+    """Texts to vectors of length 1 (first token, as bge is trained). Keeps the vectors of texts seen lately."""
+
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        for name in ("model.onnx", "tokenizer.json"):
+            if not (folder / name).is_file():
+                raise ModelError(f"{folder / name}: no such file; fetch it with `ivr models fetch {folder.name}`")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # both libraries raise bare Exceptions for damaged files
+            raise ModelError(f"{folder}: damaged encoder: {error}") from error
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._tokenizer.enable_padding()
+        self._inputs = {value.name for value in self._session.get_inputs()}
+        self.name = folder.name
+        self._one = functools.lru_cache(maxsize=4096)(self._encode_one)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32 (len(texts), dimension), each row of length 1."""
+        if len(texts) == 1:
+            return self._one(texts[0])[None]
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))  # alike lengths pad least
+        parts = [self._run([texts[index] for index in order[at : at + _BATCH]]) for at in range(0, len(order), _BATCH)]
+        if not parts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        found = np.concatenate(parts)
+        vectors = np.empty_like(found)
+        vectors[order] = found
+        return vectors
+
+    @functools.cached_property
+    def dimension(self) -> int:
+        return int(self._run([""]).shape[1])
+
+    def _encode_one(self, text: str) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self._run([text])[0]
+        vector.setflags(write=False)
+        return vector
+
+    def _run(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        encoded = self._tokenizer.encode_batch(list(texts))
+        feed = {
+            "input_ids": np.array([one.ids for one in encoded], dtype=np.int64),
+            "attention_mask": np.array([one.attention_mask for one in encoded], dtype=np.int64),
+            "token_type_ids": np.array([one.type_ids for one in encoded], dtype=np.int64),
+        }
+        output = self._session.run(None, {name: value for name, value in feed.items() if name in self._inputs})[0]
+        vectors = np.asarray(output, dtype=np.float32)
+        vectors = vectors[:, 0] if vectors.ndim == 3 else vectors
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(norms, 1e-9), dtype=np.float32)
+
+
+def load_encoders(models: Path, languages: Iterable[str], threads: int = 1) -> dict[str, OnnxEncoder]:
+    """Encoders of those `languages` that have one below `models`; none where the files are not there."""
+    found = {}
+    for language in languages:
+        folder = models / MODELS.get(language.split("-")[0], "")
+        if (folder / "model.onnx").is_file():
+            found[language] = OnnxEncoder(folder, threads)
+    return found
