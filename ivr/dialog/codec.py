@@ -124,7 +124,9 @@ def _decode_sequence(hint: Any, data: JsonValue, where: str) -> object:
         return tuple(_decode(args[0], item, f"{where}[{index}]") for index, item in enumerate(data))
     if len(args) != len(data):
         raise InputError(f"{where}: {len(args)} items are needed, not {len(data)}")
-    return tuple(_decode(arg, item, f"{where}[{index}]") for index, (arg, item) in enumerate(zip(args, data, strict=True)))
+    return tuple(
+        _decode(arg, item, f"{where}[{index}]") for index, (arg, item) in enumerate(zip(args, data, strict=True))
+    )
 
 
 def _decode_dataclass(cls: type, data: JsonValue, where: str) -> object:
