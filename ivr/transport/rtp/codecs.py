@@ -94,14 +94,23 @@ class AlawEncoder:
 
 
 class DecoderBank:
-    """The decoders of one received stream by name, made when first needed. The G.711 pair shares one upsampler, so a
-    change between them in mid-call is heard as nothing."""
+    """The decoders of one received stream by name, made when first needed.
+
+    The G.711 pair shares one upsampler, so a change between them in mid-call is heard as nothing. A change to or from
+    G.722 begins afresh, as the peer's encoder will: the state of before would make a loud noise of the first packets.
+    """
 
     def __init__(self) -> None:
         self._up = Upsampler()
         self._made: dict[str, Decoder] = {}
+        self._current = ""
 
     def __getitem__(self, name: str) -> Decoder:
+        """Raises RtpError for a codec we do not have."""
+        if name != self._current:
+            if G722 in (name, self._current):
+                self.reset()
+            self._current = name
         decoder = self._made.get(name)
         if decoder is None:
             decoder = self._made[name] = self._make(name)
@@ -122,12 +131,12 @@ class DecoderBank:
         self._made.pop(G722, None)
 
 
-def make_encoder(name: str) -> Encoder:
-    """The encoder of one sent stream. Raises RtpError for a codec we cannot send."""
+def make_encoder(name: str, down: Downsampler) -> Encoder:
+    """The encoder of one sent stream; `down` is that stream's. Raises RtpError for a codec we cannot send."""
     if name == PCMU:
-        return UlawEncoder(Downsampler())
+        return UlawEncoder(down)
     if name == PCMA:
-        return AlawEncoder(Downsampler())
+        return AlawEncoder(down)
     if name == G722:
         return G722Encoder()
     raise RtpError(f"no encoder for {name!r}; known are {', '.join(AUDIO_CODECS)}")

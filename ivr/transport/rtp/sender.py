@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ivr.audio.frame import Samples
+from ivr.audio.resample import Downsampler
 from ivr.errors import RtpError
-from ivr.transport.rtp.codecs import CLOCK_RATE, FRAME_TICKS, Encoder, make_encoder
+from ivr.transport.rtp.codecs import CLOCK_RATE, FRAME_TICKS, G722, Encoder, make_encoder
 from ivr.transport.rtp.dtmf4733 import DtmfSender
 from ivr.transport.rtp.packet import build
 
@@ -19,6 +20,7 @@ class RtpSender:
 
     __slots__ = (
         "_codec",
+        "_down",
         "_encoder",
         "_event_type",
         "_marker",
@@ -40,6 +42,7 @@ class RtpSender:
         self._sequence, self._timestamp = sequence & 0xFFFF, timestamp & 0xFFFFFFFF
         self._payload_type = 0
         self._codec = ""
+        self._down = Downsampler()
         self._encoder: Encoder | None = None
         self._event_type: int | None = None
         self._packet_ticks = FRAME_TICKS
@@ -65,7 +68,9 @@ class RtpSender:
         if ptime_ms not in _PTIMES:
             raise RtpError(f"packets of {ptime_ms} ms are not possible, 10 to 100 ms are")
         if codec != self._codec:
-            self._encoder, self._codec = make_encoder(codec), codec
+            if G722 in (codec, self._codec):  # it bypasses the downsampler, whose memory would be of another time
+                self._down.reset()
+            self._encoder, self._codec = make_encoder(codec, self._down), codec
         self._pending = b""
         self._payload_type, self._event_type = payload_type, event_type
         self._packet_ticks = ptime_ms * _TICKS_PER_MS
