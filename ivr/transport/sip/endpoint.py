@@ -91,8 +91,9 @@ class SipEndpoint:
             )
         self._agent = UserAgent(settings, _token, random.SystemRandom().random, config.networks(), digest)
 
-    async def stop(self, drain_s: float = 0.0) -> None:
-        """Refuse new calls, let the current ones end for `drain_s`, hang up the rest, close."""
+    async def stop(self, drain_s: float = 0.0, goodbye_s: float = GOODBYE_S) -> None:
+        """Refuse new calls, let the current ones end for `drain_s`, hang up the rest, wait up to `goodbye_s` for the
+        answers to that, close."""
         if self._agent is None:
             return
         self._agent.draining = True
@@ -103,7 +104,7 @@ class SipEndpoint:
             self.pump()
         for call in list(self._calls.values()):
             await call.bye("service is stopping")
-        await self._until_quiet(GOODBYE_S)
+        await self._until_quiet(goodbye_s)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

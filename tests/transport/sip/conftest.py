@@ -1,4 +1,4 @@
-"""A raw SIP peer over real sockets that shares no code with `ivr`, and an in-memory network of cores with jumped time."""
+"""A raw SIP peer over real sockets that shares no code with `ivr`, and an in-memory network with jumped time."""
 
 from __future__ import annotations
 
@@ -164,17 +164,17 @@ class RawPeer:
     def invite(self, *headers: str, **options: Any) -> str:
         return self.request("INVITE", *headers, **{"body": OFFER, **options})
 
-    async def any(self, timeout: float = 3.0) -> Msg:
-        async with asyncio.timeout(timeout):
+    async def any(self, within: float = 3.0) -> Msg:
+        async with asyncio.timeout(within):
             return Msg.of(await self.inbox.get())
 
-    async def expect(self, what: int | str, timeout: float = 3.0) -> Msg:
+    async def expect(self, what: int | str, within: float = 3.0) -> Msg:
         """The next message, skipping 100 and 180 unless asked for; its code or method must be `what`."""
         while True:
             try:
-                message = await self.any(timeout)
+                message = await self.any(within)
             except TimeoutError:
-                raise AssertionError(f"expected {what}, got nothing for {timeout} s") from None
+                raise AssertionError(f"expected {what}, got nothing for {within} s") from None
             if message.code in (100, 180) and what != message.code:
                 continue
             assert (message.code or message.method) == what, message.raw.decode()
@@ -223,8 +223,8 @@ class Lab:
         self.peers.append(peer)
         return peer
 
-    async def until(self, true: Callable[[], Any], timeout: float = 3.0) -> None:
-        async with asyncio.timeout(timeout):
+    async def until(self, true: Callable[[], Any], within: float = 3.0) -> None:
+        async with asyncio.timeout(within):
             while not true():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
@@ -263,7 +263,7 @@ def run_lab(scenario: Scenario, driver: Callable[[SipCall], Awaitable[None]] = a
         finally:
             for peer in lab.peers:
                 peer.close()
-            await endpoint.stop()
+            await endpoint.stop(goodbye_s=0.05)
 
     asyncio.run(main())
 

@@ -487,7 +487,7 @@ def test_glare(lab: Any, offer: str) -> None:
         peer.send(peer.request("ACK", cseq=2, to_tag=answer.to_tag, branch="z9hG4bKglare"))
         peer.ok(ours, code="491 Request Pending")
         await peer.expect("ACK")
-        ours = await peer.expect("INVITE", timeout=5)
+        ours = await peer.expect("INVITE", within=5)
         assert "a=sendonly" in ours.body
         peer.ok(ours, f"Contact: <sip:caller@{peer.host}:{peer.port}>", body=offer.replace("sendrecv", "recvonly"))
         await peer.expect("ACK")
@@ -654,7 +654,7 @@ def test_refer_out(lab: Any) -> None:
                     to_tag=answer.to_tag,
                     body=f"SIP/2.0 {status}\r\n",
                     kind="message/sipfrag",
-                )  # fmt: skip
+                )
             )
             await peer.expect(200)
         peer.ok(await peer.expect("BYE"))
