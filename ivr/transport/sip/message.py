@@ -263,6 +263,8 @@ def _parse_start_line(line: str, headers: Headers, body: bytes) -> tuple[Request
         code = int(status[1])
         response = Response(headers, body, code, status[2] or "")
         return response, "" if 100 <= code <= 699 else f"status code {code} out of range"
+    if line[:4].upper() == "SIP/":
+        return Response(headers, body, 0, ""), f"not a status line: {line[:80]!r}"
     method, _, rest = line.partition(" ")
     uri, _, version = rest.rpartition(" ")
     request = Request(headers, body, method, uri)
