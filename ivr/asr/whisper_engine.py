@@ -217,7 +217,7 @@ class WhisperRecogniser:
         end_of_all = length * 1000 // SAMPLE_RATE
         words, at = [], 0
         for text, group in zip(texts[:-1], groups[:-1], strict=True):
-            written = _written(text, language)
+            written = strip_punctuation(_written(text, language))
             if written:
                 confidence = float(np.mean(probabilities[at : at + len(group)]))
                 end = min(starts[at + len(group)], end_of_all)
