@@ -60,7 +60,9 @@ class CallDriver:
         self._hang_up: HangUp | None = None
         self._over = False
         self._gone = False
+        self._waiting: list[EngineEvent] = []
         self.agent: MediaLeg | None = None
+        """The human's line while he is on it: its sound goes to the caller, the caller's to it."""
         self.listeners: list[Callable[[list[CallEvent]], None]] = []
         """Live views: given each batch of journal events."""
 
@@ -85,6 +87,9 @@ class CallDriver:
 
     def _exchange(self) -> None:
         session = self.session
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            session.receive_event(event)
         for digit in self._leg.take_digits():
             session.receive_event(DigitPressed(digit.digit, digit.source))
         heard = AudioFrame(SILENCE, lost=True) if self._gone else self._leg.read()
@@ -114,6 +119,10 @@ class CallDriver:
         except Exception:
             _log.exception("call %s: failed on %s", self.info.call_id, type(event).__name__)
             self._end(HangUp("failed", "internal_error"))
+
+    def later(self, event: EngineEvent) -> None:
+        """Deliver with the next tick: for services that know the answer while they are being asked."""
+        self._waiting.append(event)
 
     def _pump(self) -> None:
         while commands := self.session.take_commands():

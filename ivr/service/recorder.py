@@ -1,0 +1,149 @@
+"""What is kept of a live call: `recording.flac` (caller left, bot right) and `journal.jsonl`, in a folder of its own.
+
+Written by one thread for all calls, half a second at a time, so that a slow disk stops nobody. A full disk ends
+the recording of a call with an alarm, never the call. After kill -9 both files are good up to their last second.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+
+import numpy as np
+
+from ivr.audio.frame import FRAME_MS, AudioFrame, Samples
+from ivr.audio.wav import StereoWriter
+from ivr.call.events import CallEvent
+from ivr.call.journal import dumps
+from ivr.errors import StoreError
+
+_log = logging.getLogger(__name__)
+
+_FLUSH_FRAMES = 500 // FRAME_MS
+RECORDING = "recording.flac"
+JOURNAL = "journal.jsonl"
+CALL = "call.json"
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    run: Callable[[], None]
+
+
+class RecorderThread:
+    """The one writer. `close` writes what is left, then ends."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._thread.start()
+        self.failures = 0
+        """Recordings and journals that had to be given up: an alarm for the operator."""
+
+    def put(self, run: Callable[[], None]) -> None:
+        self._queue.put(_Work(run))
+
+    @property
+    def backlog(self) -> int:
+        """Pieces of work not yet written."""
+        return self._queue.qsize()
+
+    def close(self, timeout_s: float = 30.0) -> None:
+        self._queue.put(None)
+        self._thread.join(timeout_s)
+
+    def _work(self) -> None:
+        while (work := self._queue.get()) is not None:
+            try:
+                work.run()
+            except (StoreError, OSError, ValueError) as error:
+                self.failures += 1
+                _log.error("recording stopped: %s", error)
+
+
+class FileRecorder:
+    """One call's files; see the module's text. `folder` is made if it is not there."""
+
+    def __init__(self, thread: RecorderThread, folder: Path, head: dict[str, object], *, sound: bool = True) -> None:
+        self._thread = thread
+        self._folder = folder
+        self._head = head
+        self._sound = sound
+        self._writer: StereoWriter | None = None
+        self._journal: TextIOWrapper | None = None
+        self._broken = False
+        self._caller: list[Samples] = []
+        self._bot: list[Samples] = []
+        self._lines: list[str] = []
+        thread.put(self._open)
+
+    def frames(self, caller: AudioFrame, bot: AudioFrame, sensitive: bool) -> None:
+        """The same span of both sides; of what is sensitive only the length is kept."""
+        self._caller.append(np.zeros_like(caller.samples) if sensitive else caller.samples)
+        self._bot.append(np.zeros_like(bot.samples) if sensitive else bot.samples)
+        if len(self._caller) >= _FLUSH_FRAMES:
+            self._flush()
+
+    def events(self, events: list[CallEvent]) -> None:
+        self._lines.extend(dumps(event) for event in events)
+
+    def close(self) -> None:
+        self._flush()
+        self._thread.put(self._close)
+
+    def _flush(self) -> None:
+        caller, bot, lines = self._caller, self._bot, self._lines
+        self._caller, self._bot, self._lines = [], [], []
+        if caller or lines:
+            self._thread.put(lambda: self._write(caller, bot, lines))
+
+    # -- on the recorder's thread
+
+    def _open(self) -> None:
+        self._guard(self._make)
+
+    def _make(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / CALL).write_text(json.dumps(self._head, ensure_ascii=False, indent=1), encoding="utf-8")
+        self._journal = (self._folder / JOURNAL).open("w", encoding="utf-8")
+        if self._sound:
+            self._writer = StereoWriter(self._folder / RECORDING)
+
+    def _write(self, caller: list[Samples], bot: list[Samples], lines: list[str]) -> None:
+        if self._journal is not None and lines:
+            self._guard(lambda: self._write_lines(lines))
+        if self._writer is not None and caller:
+            left, right = np.concatenate(caller), np.concatenate(bot)
+            length = min(len(left), len(right))
+            writer = self._writer
+            self._guard(lambda: writer.write(left[:length], right[:length]))
+
+    def _write_lines(self, lines: list[str]) -> None:
+        assert self._journal is not None
+        self._journal.write("".join(f"{line}\n" for line in lines))
+        self._journal.flush()
+
+    def _close(self) -> None:
+        writer, journal = self._writer, self._journal
+        self._writer = self._journal = None
+        if journal is not None:
+            self._guard(journal.close)
+        if writer is not None:
+            self._guard(writer.close)
+
+    def _guard(self, write: Callable[[], object]) -> None:
+        """Give up what cannot be written, once; the call does not notice."""
+        if self._broken:
+            return
+        try:
+            write()
+        except (StoreError, OSError) as error:
+            self._broken = True
+            self._writer = self._journal = None
+            raise StoreError(f"{self._folder}: {error}") from error
