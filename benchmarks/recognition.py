@@ -2,9 +2,9 @@
 
     python benchmarks/recognition.py [--json] [--sets NAME ...] [--engines NAME ...] [--limit N]
 
-English: word error rate; Mandarin: character error rate. Both over all clips of a set (errors / reference length). CPU is
-process time, engines on one thread; a first clip outside the sets warms each engine. Before comparing, reference and
-hypothesis go through the same normalisation:
+English: word error rate; Mandarin: character error rate. Both over all clips of a set (errors / reference length). CPU
+is process time, engines on one thread; the first clip is heard twice and counted once, for warmth. Before comparing,
+reference and hypothesis go through the same normalisation:
 - English: lower case; digits as words (17 = seventeen, 70th = seventieth); "mr" = mister; hyphens split words; other
   punctuation dropped, apostrophes inside words kept.
 - Mandarin: traditional as simplified characters (OpenCC); digits as Chinese numerals (33 = 三十三, 0.33 = 零点三三);
@@ -35,11 +35,9 @@ SETS = ("en_prompts_allison", "en_sentences", "zh_aishell3", "zh_sentences")
 ENGINES = ("vosk", "whisper", "two-pass")
 VOSK = {"en": "vosk-en", "zh": "vosk-zh"}
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_ONES += ["thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth"}
 _ORDINALS["twelve"] = "twelfth"
 _HAN = "零一二三四五六七八九"

@@ -13,6 +13,7 @@ _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007"
 _BETWEEN_CJK = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
 _IS_CJK = re.compile(rf"[{_CJK}]")
 _LOOP = re.compile(r"(.{1,40}?)\1{3,}", re.DOTALL)
+_ECHO = re.compile(r"(.{12,200}?)\W*\1|([^\W\d_a-z]{4,40}?)\2", re.DOTALL)
 _INNER = ".,:-'’/$%¥€£+#@"
 """Punctuation that means something between or before digits and letters (3.50, 10:30, don't)."""
 
@@ -70,3 +71,8 @@ def is_runaway(text: str) -> bool:
     if loop and not loop.group(1).replace(" ", "").replace("-", "").isdigit() and len(loop.group(0)) >= 8:
         return True
     return compression_ratio(text) > 2.4
+
+
+def repeats_itself(text: str) -> bool:
+    """Does a phrase come twice on end? People do that too: a reason to listen again, not to throw away."""
+    return _ECHO.search(text.lower()) is not None or is_runaway(text)

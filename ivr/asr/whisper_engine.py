@@ -28,7 +28,7 @@ from faster_whisper.tokenizer import Tokenizer
 
 from ivr.asr.base import Hypothesis, RecogniserCapabilities, RecognitionRequest, Transcript, Word
 from ivr.asr.registry import resolve_model
-from ivr.asr.text import is_runaway, simplify, strip_punctuation
+from ivr.asr.text import is_runaway, repeats_itself, simplify, strip_punctuation
 from ivr.audio.frame import SAMPLE_RATE, Samples, to_samples
 from ivr.errors import ModelError, RecognitionError
 
@@ -160,10 +160,10 @@ class WhisperRecogniser:
         window = _window_s(len(samples))
         encoded = self._encode(samples, window)
         decoded = self._decode(encoded, language, len(samples), alternatives)
-        if window < FULL_WINDOW_S and self._suspicious(decoded, len(samples)):
+        if window < FULL_WINDOW_S and (repeats_itself(decoded.text) or _too_many(decoded, len(samples))):
             encoded = self._encode(samples, FULL_WINDOW_S)
             decoded = self._decode(encoded, language, len(samples), alternatives)
-        if not decoded.text or _unbelievable(decoded) or self._suspicious(decoded, len(samples)):
+        if not decoded.text or _unbelievable(decoded, len(samples)):
             return ()
         words = self._words(encoded, decoded, language, len(samples), start_ms)
         confidence = sum(word.confidence for word in words) / len(words) if words else math.exp(decoded.log_probability)
@@ -199,10 +199,6 @@ class WhisperRecogniser:
         ]
         tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
         return _Decoded(tokens, readings[0][0], readings[0][1], result.no_speech_prob, tuple(readings[1:]))
-
-    def _suspicious(self, decoded: _Decoded, length: int) -> bool:
-        """A loop, or more words than anybody can say in the time."""
-        return len(decoded.tokens) >= _token_limit(length) - 1 or is_runaway(decoded.text)
 
     def _words(
         self, encoded: ctranslate2.StorageView, decoded: _Decoded, language: str, length: int, start_ms: int
@@ -334,7 +330,14 @@ def _token_limit(length: int) -> int:
     return SPARE_TOKENS + int(TOKENS_A_SECOND * length / SAMPLE_RATE)
 
 
-def _unbelievable(decoded: _Decoded) -> bool:
+def _too_many(decoded: _Decoded, length: int) -> bool:
+    """More tokens than anybody can say in the time."""
+    return len(decoded.tokens) >= _token_limit(length) - 1
+
+
+def _unbelievable(decoded: _Decoded, length: int) -> bool:
+    if _too_many(decoded, length) or is_runaway(decoded.text):
+        return True
     if decoded.log_probability < UNLIKELY_WORDS:
         return True
     return decoded.no_speech > NO_SPEECH and decoded.log_probability < LIKELY_WORDS

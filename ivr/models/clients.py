@@ -141,7 +141,7 @@ def _run(artifact: str, command: Sequence[str], folder: Path) -> Path:
     if shutil.which(program) is None:
         raise FetchError(f"{artifact}: {program} is not installed")
     before = set(folder.iterdir())
-    process = subprocess.Popen(  # noqa: S603 the coordinate comes from our own manifest
+    with subprocess.Popen(  # noqa: S603 the coordinate comes from our own manifest
         command,
         cwd=folder,
         stdin=subprocess.DEVNULL,
@@ -150,13 +150,13 @@ def _run(artifact: str, command: Sequence[str], folder: Path) -> Path:
         text=True,
         errors="replace",
         start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=CLIENT_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        raise FetchError(f"{artifact}: {program} took longer than {CLIENT_TIMEOUT_S:.0f} s") from None
-    finally:
-        _end(process)
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=CLIENT_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise FetchError(f"{artifact}: {program} took longer than {CLIENT_TIMEOUT_S:.0f} s") from None
+        finally:
+            _end(process)
     if process.returncode:
         raise FetchError(f"{artifact}: {Path(program).name} failed: {_last_line(output)}")
     came = sorted(path for path in set(folder.iterdir()) - before if path.is_file())
