@@ -1,0 +1,188 @@
+"""W13, E14, W25: what callers say: enough examples, no phrase with two meanings, a test in every language."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from ivr.dialog.lint.context import Context
+from ivr.dialog.schema import Flow, Phrases, TestCase
+from ivr.dialog.source import Position
+from ivr.dialog.text.clean import words_only
+from ivr.dialog.text.phonetics import sound
+from ivr.dialog.text.templates import TemplateError, expand
+
+MIN_EXAMPLES = 5
+MAX_CONFUSED = 0.10
+MIN_ALIKE = 0.35
+"""Cosine below which a nearest neighbour is no neighbour: few examples, nothing in common."""
+MAX_PHRASES = 60
+"""Phrases of one template that are compared; the rest differs from them in a word."""
+
+
+def check(context: Context) -> None:
+    _examples(context)
+    _commands(context)
+    for language in context.languages:
+        _confused(context, language)
+    _tested(context)
+
+
+def phrases(templates: Iterable[str], limit: int = MAX_PHRASES) -> list[str]:
+    """What templates stand for, cleaned; a template that cannot be expanded stands for nothing (E23 tells)."""
+    found: list[str] = []
+    for template in templates:
+        try:
+            found += expand(template)[:limit]
+        except TemplateError:
+            continue
+    return list(dict.fromkeys(cleaned for phrase in found if (cleaned := words_only(phrase))))
+
+
+def _examples(context: Context) -> None:
+    for name, flow in context.triggers.items():
+        assert flow.trigger is not None
+        for language, examples in flow.trigger.examples.items():
+            if len(examples) < MIN_EXAMPLES:
+                hint = f"{MIN_EXAMPLES} or more, as callers really say it"
+                at = flow.trigger.where("examples", language)
+                context.add(at, "W13", f"`{name}` has {len(examples)} examples in {language}", hint)
+            for number, example in enumerate(examples):
+                _template(context, example, flow.trigger.where("examples", language, number))
+    spoken: list[Phrases] = list(context.hotline.commands.values())
+    spoken += [option for _, _, slot in context.slots for option in slot.options]
+    for node in spoken:
+        for language, said in node.phrases.items():
+            for number, phrase in enumerate(said):
+                _template(context, phrase, node.where(language, number))
+
+
+def _template(context: Context, template: str, at: Position) -> None:
+    try:
+        expand(template)
+    except TemplateError as error:
+        context.add(at, "E23", str(error), "[x] is optional, (a|b) is either")
+
+
+def _commands(context: Context) -> None:
+    """E14: a phrase that is a command can never be an answer."""
+    for language in context.languages:
+        owner: dict[str, str] = {}
+        for name, command in context.hotline.commands.items():
+            for phrase in phrases(command.phrases.get(language, ()), 500):
+                other = owner.setdefault(phrase, name)
+                if other != name:
+                    message = f"`{phrase}` means the commands `{other}` and `{name}`"
+                    context.add(command.where(language), "E14", message, "give it to one of them")
+        if owner:
+            _answers(context, language, owner)
+
+
+def _answers(context: Context, language: str, owner: dict[str, str]) -> None:
+    def compare(said: Iterable[str], at: Position, what: str) -> None:
+        for phrase in phrases(said):
+            if phrase in owner:
+                message = f"`{phrase}` is {what} and the command `{owner[phrase]}`"
+                context.add(at, "E14", message, "the command always wins: change one of them")
+
+    for name, flow in context.triggers.items():
+        assert flow.trigger is not None
+        at = flow.trigger.where("examples", language)
+        compare(flow.trigger.examples.get(language, ()), at, f"an example of `{name}`")
+    for _, name, slot in context.slots:
+        for option in slot.options:
+            compare(option.phrases.get(language, ()), option.where(language), f"an option of `{name}`")
+
+
+def _confused(context: Context, language: str) -> None:
+    """W13: leave each example out in turn; is its nearest neighbour one of another flow?
+
+    A cheap stand-in for the cross-validation of the build: character trigrams (merged pinyin pairs in Chinese), cosine.
+    """
+    texts: list[str] = []
+    owners: list[str] = []
+    for name, flow in context.triggers.items():
+        assert flow.trigger is not None
+        said = [cleaned for example in flow.trigger.examples.get(language, ()) if (cleaned := words_only(example))]
+        texts += said
+        owners += [name] * len(said)
+    if len(set(owners)) < 2:
+        return
+    nearest = _nearest([_grams(text, language) for text in texts])
+    totals = Counter(owners)
+    swapped: Counter[tuple[str, str]] = Counter()
+    samples: dict[tuple[str, str], str] = {}
+    for index, other in enumerate(nearest):
+        if other >= 0 and owners[index] != owners[other]:
+            pair = (min(owners[index], owners[other]), max(owners[index], owners[other]))
+            swapped[pair] += 1
+            samples.setdefault(pair, f"`{texts[index]}` / `{texts[other]}`")
+    for (one, two), count in sorted(swapped.items()):
+        share = count / (totals[one] + totals[two])
+        if count >= 2 and share > MAX_CONFUSED:
+            trigger = context.flows[one].trigger
+            assert trigger is not None
+            message = (
+                f"`{one}` and `{two}` are confused in {language}: {share:.0%} of their examples, as {samples[one, two]}"
+            )
+            context.add(trigger.where("examples", language), "W13", message, "make them differ, or join the flows")
+
+
+def _grams(text: str, language: str) -> list[str]:
+    if language.startswith("zh"):
+        keys = sound(text, language)
+        return [*keys, *("".join(keys[index : index + 2]) for index in range(len(keys) - 1))]
+    padded = f" {text} "
+    return [padded[index : index + 3] for index in range(len(padded) - 2)]
+
+
+def _nearest(documents: list[list[str]]) -> list[int]:
+    """Index of the most similar other document by TF-IDF cosine; -1 when none is alike."""
+    columns: dict[str, int] = {}
+    for grams in documents:
+        for gram in grams:
+            columns.setdefault(gram, len(columns))
+    matrix = np.zeros((len(documents), len(columns)), dtype=np.float32)
+    for row, grams in enumerate(documents):
+        for gram in grams:
+            matrix[row, columns[gram]] += 1.0
+    matrix *= np.log(1.0 + len(documents) / np.maximum(1.0, (matrix > 0).sum(axis=0)))
+    matrix /= np.maximum(1e-9, np.linalg.norm(matrix, axis=1, keepdims=True))
+    nearest: list[int] = []
+    for start in range(0, len(documents), 500):
+        scores = matrix[start : start + 500] @ matrix.T
+        rows = np.arange(scores.shape[0])
+        scores[rows, rows + start] = -1.0
+        best = scores.argmax(axis=1)
+        nearest += [int(found) if scores[row, found] >= MIN_ALIKE else -1 for row, found in enumerate(best)]
+    return nearest
+
+
+def _tested(context: Context) -> None:
+    """W25: a flow that no test touches in some language."""
+    touched: dict[str, set[str]] = defaultdict(set)
+    for test in context.definition.tests:
+        language = test.given.lang or context.languages[0]
+        for name in _touches(context, test):
+            touched[name].add(language)
+    for name, flow in context.flows.items():
+        missing = [language for language in context.languages if language not in touched[name]]
+        if missing:
+            _missing_test(context, name, flow, missing)
+
+
+def _missing_test(context: Context, name: str, flow: Flow, missing: list[str]) -> None:
+    hint = f"a turn with `step: {name}/...` or `intent: {name}` in a test with lang: {missing[0]}"
+    context.add(flow.where("flow"), "W25", f"no test of flow `{name}` in {', '.join(missing)}", hint)
+
+
+def _touches(context: Context, test: TestCase) -> set[str]:
+    entry = context.hotline.entry
+    start = test.given.entry or (entry.outbound if test.given.direction == "outbound" else entry.inbound)
+    found = {start or ""}
+    for turn in test.turns:
+        found.add((turn.step or "").partition("/")[0])
+        found.add(turn.intent or "")
+    return found
