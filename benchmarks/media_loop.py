@@ -61,6 +61,8 @@ class Result:
     packets_received: int
     packets_at_peer: int
     frames_concealed: int
+    idle_us_per_tick: float
+    """What the tick costs with no call: the timer and the wake-up, which one call pays alone and many share."""
 
 
 def speech_like(seconds: float) -> Samples:
@@ -156,6 +158,16 @@ def start_peer(ports: list[int], speech: Samples, seconds: float) -> tuple[subpr
     return other, json.loads(other.stdout.readline())
 
 
+async def idle(seconds: float) -> float:
+    """CPU (us) of a tick without calls."""
+    pacer = Pacer()
+    pacer.start()
+    cpu = _cpu()
+    await asyncio.sleep(seconds)
+    pacer.stop()
+    return (_cpu() - cpu) / max(pacer.stats().ticks, 1) * 1e6
+
+
 async def media(calls: int, seconds: float, speech: Samples) -> Result:
     """Run `calls` calls and measure ourselves."""
     ports = PortRange(HOST, FIRST_PORT, LAST_PORT)
@@ -168,6 +180,7 @@ async def media(calls: int, seconds: float, speech: Samples) -> Result:
         pacer.add(call_tick(leg, frames, 11 * index))
     gc.collect()
     gc.freeze()
+    idle_us = await idle(WARM_UP_S)
     assert other.stdin and other.stdout
     print("go", file=other.stdin, flush=True)
     pacer.start()
@@ -178,7 +191,7 @@ async def media(calls: int, seconds: float, speech: Samples) -> Result:
     pacer.stop()
     said = json.loads(await asyncio.to_thread(other.stdout.readline))
     other.wait(timeout=10)
-    result = _result(calls, wall, cpu, said, pacer.stats(), legs)
+    result = _result(calls, wall, cpu, said, pacer.stats(), legs, idle_us)
     for leg in legs:
         leg.close()
     return result
@@ -190,7 +203,7 @@ def _cpu() -> float:
 
 
 def _result(
-    calls: int, wall: float, cpu: float, said: dict[str, float], ticks: PacerStats, legs: list[RtpLeg]
+    calls: int, wall: float, cpu: float, said: dict[str, float], ticks: PacerStats, legs: list[RtpLeg], idle_us: float
 ) -> Result:
     received = [leg.stats().received for leg in legs]
     per_call_second = cpu * 1000 / wall / calls
@@ -208,16 +221,17 @@ def _result(
         packets_received=sum(stats.packets for stats in received),
         packets_at_peer=int(said["packets"]),
         frames_concealed=sum(stats.concealed_ms for stats in received) // 20,
+        idle_us_per_tick=round(idle_us, 1),
     )
 
 
 def _print_table(results: list[Result]) -> None:
-    print("calls  CPU ms/call-s  us/frame   late p50    p99    max ms   tick p99    max ms   concealed frames")
+    print("calls  CPU ms/call-s  us/frame   late p50    p99    max ms   tick p99    max ms  concealed  idle us/tick")
     for row in results:
         print(
             f"{row.calls:5} {row.cpu_ms_per_call_second:14.2f} {row.cpu_us_per_call_frame:9.0f} {row.late_p50_ms:10.2f}"
             f" {row.late_p99_ms:6.2f} {row.late_max_ms:9.2f} {row.tick_p99_ms:10.2f} {row.tick_max_ms:9.2f}"
-            f" {row.frames_concealed:12}"
+            f" {row.frames_concealed:10} {row.idle_us_per_tick:13.0f}"
         )
 
 

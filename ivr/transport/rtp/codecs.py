@@ -5,8 +5,6 @@ All the audio codecs here code one tick of the 8 kHz RTP clock as one byte, so a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -27,8 +25,16 @@ SAMPLES_PER_TICK = 2
 PCMU, PCMA, G722, CN = "PCMU", "PCMA", "G722", "CN"
 TELEPHONE_EVENT = "telephone-event"
 AUDIO_CODECS = (PCMU, PCMA, G722)
-STATIC_PAYLOAD_TYPES: Mapping[int, str] = MappingProxyType({0: PCMU, 8: PCMA, 9: G722, 13: CN})
-"""Payload types with a meaning of their own, known without an rtpmap."""
+CN_PAYLOAD_TYPE = 13
+"""Comfort noise at 8 kHz, by RFC 3551; many send it without having said so."""
+
+
+_KNOWN = {name.lower(): name for name in (*AUDIO_CODECS, CN, TELEPHONE_EVENT)}
+
+
+def canonical(name: str) -> str:
+    """The name as we write it; encoding names have no case (RFC 8866, section 6.6). Unknown ones stay as they are."""
+    return _KNOWN.get(name.lower(), name)
 
 
 class Decoder(Protocol):

@@ -74,8 +74,8 @@ class DtmfReceiver:
 
     def __init__(self) -> None:
         self._presses: deque[_Press] = deque(maxlen=_REMEMBERED)
-        self.ended: list[Digit] = []
-        """Presses that are over, with their true duration; the owner takes them away."""
+        self.ended: deque[Digit] = deque(maxlen=64)
+        """The last presses that are over, with their true duration; the owner takes them away."""
 
     def receive(self, ssrc: int, timestamp: int, payload: bytes, arrival: int) -> Digit | None:
         """One event packet; the key if this is the first of its press. `arrival` is in ticks. Raises RtpError."""

@@ -14,7 +14,7 @@ from ivr.audio.dtmf import DtmfDetector, generate
 from ivr.audio.frame import FRAME_SAMPLES, SILENCE, AudioFrame, Samples
 from ivr.errors import RtpError
 from ivr.transport.base import Digit
-from ivr.transport.rtp.codecs import AUDIO_CODECS, TELEPHONE_EVENT
+from ivr.transport.rtp.codecs import AUDIO_CODECS, TELEPHONE_EVENT, canonical
 from ivr.transport.rtp.dtmf4733 import DIGITS
 from ivr.transport.rtp.jitter_buffer import JitterSettings
 from ivr.transport.rtp.ports import PortRange
@@ -32,6 +32,7 @@ _TICK_NS = 125_000
 _NEVER = 1 << 62
 _CONTROL_EVERY = 25
 """Frames between looks at the RTCP port; its datagrams carry the kernel's time, so nothing is lost by waiting."""
+_MIN_PTIME, _MAX_PTIME = 10, 100
 _SILENT = AudioFrame(SILENCE)
 
 
@@ -116,9 +117,13 @@ class RtpLeg:
         """What was agreed, at first and after each re-INVITE.
 
         `codecs` maps the payload types that the peer may send to names (PCMU, PCMA, G722, CN, telephone-event). We send
-        with `send`, by default the first audio codec of the map, and keys with `event_type`, by default its
-        telephone-event. `rtcp_port` equals `port` when rtcp-mux was agreed. Raises RtpError for what we cannot do.
+        with `send`, by default the first audio codec of the map, and keys with `event_type`, by default the map's
+        telephone-event; the peer may use both too. `ptime_ms` is the peer's wish, kept within 10..100. `rtcp_port`
+        equals `port` when rtcp-mux was agreed. Raises RtpError for what we cannot do.
         """
+        codecs = {payload_type: canonical(name) for payload_type, name in codecs.items()}
+        if event_type is not None:
+            codecs[event_type] = TELEPHONE_EVENT
         audio = [payload_type for payload_type, name in codecs.items() if name in AUDIO_CODECS]
         if send is None and not audio:
             raise RtpError(f"no audio codec of ours among {', '.join(codecs.values()) or 'none'}")
@@ -129,7 +134,7 @@ class RtpLeg:
         if event_type is None and events:
             event_type = events[0]
         self._receiver.set_payloads(codecs)
-        self._sender.configure(send, codecs[send], event_type, ptime_ms)
+        self._sender.configure(send, codecs[send], event_type, min(max(ptime_ms, _MIN_PTIME), _MAX_PTIME))
         self._session.set_remote(address, port, rtcp_port)
         self._detector = None if events else self._detector or DtmfDetector()
         self._sends = direction in ("sendrecv", "sendonly")
@@ -205,7 +210,7 @@ class RtpLeg:
     def take_releases(self) -> list[Digit]:
         """Keys released since the last call, with the whole time they were held (RFC 4733 only)."""
         ended = self._receiver.ended_digits
-        digits = ended.copy()
+        digits = list(ended)
         ended.clear()
         return digits
 

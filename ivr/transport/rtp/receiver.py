@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from ivr.transport.base import Digit
 from ivr.transport.rtp.codecs import (
     AUDIO_CODECS,
     CN,
+    CN_PAYLOAD_TYPE,
     FRAME_TICKS,
     SAMPLES_PER_TICK,
     TELEPHONE_EVENT,
@@ -83,8 +85,8 @@ class RtpReceiver:
         """Keys, each from the first packet of its press; the owner takes them away."""
 
     @property
-    def ended_digits(self) -> list[Digit]:
-        """Presses that are over, with their whole duration; the owner takes them away."""
+    def ended_digits(self) -> deque[Digit]:
+        """The last presses that are over, with their whole duration; the owner takes them away."""
         return self._keys.ended
 
     def set_payloads(self, payload_types: Mapping[int, str]) -> None:
@@ -92,7 +94,7 @@ class RtpReceiver:
         for payload_type, name in payload_types.items():
             if name not in (*AUDIO_CODECS, CN, TELEPHONE_EVENT):
                 raise RtpError(f"payload type {payload_type} is {name!r}, which we cannot receive")
-        self._names = dict(payload_types)
+        self._names = {CN_PAYLOAD_TYPE: CN, **payload_types}
 
     # -- in ------------------------------------------------------------------------------------------------------
 

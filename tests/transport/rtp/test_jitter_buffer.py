@@ -209,6 +209,16 @@ def test_pause_without_comfort_noise_is_silence_once_it_is_known() -> None:
     assert isinstance(out[4], Packet)
 
 
+def test_pause_of_five_seconds_is_no_new_stream() -> None:
+    """Silence suppression: the timestamps go on as time does, so the stream does too."""
+    pause = 250 * FRAME
+    arrivals = steady(20) + [(when + pause, n, stamp + pause, size) for when, n, stamp, size in steady(40)[20:]]
+    line = Line()
+    line.run(arrivals, 300 * FRAME)
+    assert [packet.sequence for packet in line.packets()] == list(range(40))
+    assert line.buffer.stats(line.now).resets == 0
+
+
 def test_gap_under_a_key_is_silence() -> None:
     buffer = JitterBuffer()
     buffer.put(0, 0, FRAME, 0, bytes(FRAME), 0)
