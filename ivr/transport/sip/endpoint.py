@@ -8,6 +8,7 @@ import logging
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from typing import ParamSpec
 
 from ivr.errors import SipError
 from ivr.transport.sip.agent import UserAgent
@@ -26,6 +27,7 @@ from ivr.transport.sip.transaction import Transaction
 from ivr.transport.sip.uri import parse_uri
 
 log = logging.getLogger(__name__)
+P = ParamSpec("P")
 OnCall = Callable[[SipCall], Awaitable[None]]
 GOODBYE_S = 2.0
 """How long `stop` waits for the answers to its BYEs."""
@@ -177,7 +179,7 @@ class SipEndpoint:
                 for item in agent.take_outgoing():
                     self._network.send(item)
                 for event in agent.take_events():
-                    self._deliver(event)
+                    self._guarded("signal", self._deliver, event)
         finally:
             self._pumping = False
         self._schedule(agent.next_at())
@@ -198,8 +200,16 @@ class SipEndpoint:
         now = self.now()
         if not self._flood.admit(source.host, now) and not agent.on_list(source):
             return
-        agent.receive(data, source, now)
+        self._guarded("message", agent.receive, data, source, now)
         self.pump()
+
+    @staticmethod
+    def _guarded(what: str, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """The top of everything that comes from outside: one call's trouble must not stop the service."""
+        try:
+            act(*args, **kwargs)
+        except Exception:
+            log.exception("sip: a %s could not be handled", what)
 
     def _failed(self, transaction: Transaction) -> None:
         if self._agent is None:
@@ -210,7 +220,7 @@ class SipEndpoint:
     def _fail_now(self, transaction: Transaction) -> None:
         if self._agent is not None:
             self.enter()
-            transaction.transport_failed()
+            self._guarded("send failure", transaction.transport_failed)
             self.pump()
 
     def _schedule(self, at: float | None) -> None:
@@ -224,7 +234,7 @@ class SipEndpoint:
     def _tick(self) -> None:
         self._timer = None
         if self._agent is not None:
-            self._agent.tick(self.now())
+            self._guarded("timer", self._agent.tick, self.now())
             self.pump()
 
     def _deliver(self, event: Incoming | LegEvent | RegistrationChanged) -> None:

@@ -13,6 +13,8 @@ from ivr.transport.sip.message import Peer
 log = logging.getLogger(__name__)
 FIRST_MESSAGE_S = 32.0
 """A connection that brings no message by then is closed."""
+IDLE_S = 3600.0
+"""A connection without a message for so long is closed; calls then use the peer's Contact."""
 MAX_UNSENT_BYTES = 1024 * 1024
 """A peer that does not read is cut off."""
 
@@ -39,7 +41,7 @@ class StreamConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         host, port = transport.get_extra_info("peername")[:2]
         self.peer = Peer(self.peer.transport, host, port)
-        self._watchdog = asyncio.get_running_loop().call_later(FIRST_MESSAGE_S, self.abort)
+        self._watch(FIRST_MESSAGE_S)
         self._on_open(self)
 
     def data_received(self, data: bytes) -> None:
@@ -49,13 +51,18 @@ class StreamConnection(asyncio.Protocol):
             log.warning("sip: closing %s: %s", self.peer, error)
             self.abort()
             return
-        if messages and self._watchdog is not None:
-            self._watchdog.cancel()
+        if messages:
+            self._watch(IDLE_S)
         for message in messages:
             if message == PING:
                 self.send(PONG)
             else:
                 self._on_message(message, self.peer)
+
+    def _watch(self, seconds: float) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        self._watchdog = asyncio.get_running_loop().call_later(seconds, self.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._watchdog is not None:
