@@ -31,7 +31,7 @@ def encode(value: object) -> JsonValue:
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {name: encode(getattr(value, name)) for name in _field_names(type(value))}
         name = type(value).__name__
         return {"type": name, **fields} if name in _TAGGED else fields

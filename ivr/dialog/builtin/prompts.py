@@ -17,7 +17,8 @@ PROMPTS: Final[Mapping[str, Mapping[str, str]]] = {
     "ask_route": {"en": "How can I help you?", "zh": "请问有什么可以帮您？"},
     "help_route": {"en": "You can say: {{ titles | join(', ') }}.", "zh": "您可以说：{{ titles | join('、') }}。"},
     "more": {"en": "Could you say a little more about that?", "zh": "请您再说得具体一点，好吗？"},
-    "menu_item": {"en": "For {{ title }}, press {{ key }}.", "zh": "{{ title }}请按{{ key }}。"},
+    "menu_intent": {"en": "To {{ title }}, press {{ key }}.", "zh": "{{ title }}请按{{ key }}。"},
+    "menu_option": {"en": "For {{ title }}, press {{ key }}.", "zh": "{{ title }}请按{{ key }}。"},
     "menu_agent": {"en": "For an agent, press {{ key }}.", "zh": "人工请按{{ key }}。"},
     # confirming and choosing
     "confirm_value": {"en": "{{ value }}, is that right?", "zh": "{{ value }}，对吗？"},

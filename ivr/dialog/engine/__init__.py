@@ -11,8 +11,8 @@ is a stack of frames, one a flow, and a phase that says who owns the wait:
             ──> ended      (nobody)
 
 `step` (interpreter.py) handles the event, then runs silent steps (run.py) until one of the others owns the wait. What
-was heard becomes one act by the numbered rules (pick.py -> act.py), failures climb ladders (ladder.py). Code that cannot
-go on raises a `Signal`: an error event, or the wait for a background call; both are caught in interpreter.py only.
+was heard becomes one act by the numbered rules (pick.py -> act.py), failures climb ladders (ladder.py). Code that
+cannot go on raises a `Signal`, an error event or the wait for a background call, caught in interpreter.py and run.py.
 """
 
 from ivr.dialog.engine.interpreter import Step, step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ivr.dialog.engine.program import HandoverCode
+from ivr.dialog.engine.program import Expression, HandoverCode
 from ivr.dialog.engine.question import command_expectation, listen, settings_of
 from ivr.dialog.engine.state import Frame, HandoverState, SlotValue
 from ivr.dialog.engine.turn import MASK, Await, Raised, Turn
@@ -52,21 +52,16 @@ def begin(turn: Turn, code: HandoverCode, step: str) -> None:
 
 def wait_in_queue(turn: Turn, bound_ms: int = 180_000) -> None:
     """The caller may say a command while he waits; silence is no failure here."""
-    base = settings_of(turn, _here(turn), None) if turn.step else ListenSettings()
+    step = turn.step
+    base = settings_of(turn, step, None) if step is not None else ListenSettings()
     settings = dataclasses.replace(base, barge_in_type="hotword", barge_in=True, start_timeout_ms=bound_ms)
     listen(turn, settings, command_expectation(turn))
     turn.state.phase = "queued"
 
 
-def _here(turn: Turn) -> object:
-    step = turn.step
-    assert step is not None
-    return step
-
-
-def _text(turn: Turn, expression: object, otherwise: str) -> str:
+def _text(turn: Turn, expression: Expression, otherwise: str) -> str:
     try:
-        return str(turn.evaluate(expression))  # type: ignore[arg-type]
+        return str(turn.evaluate(expression))
     except (Raised, Await):
         return otherwise
 
@@ -103,8 +98,7 @@ def _summary(turn: Turn, code: HandoverCode) -> str:
             turn.decide("14 handover: summary failed", code.source)
     state = turn.state
     parts = [flow_title(turn, state.topic)] if state.topic else []
-    for slot in _slots(turn):
-        parts.append(f"{slot.name} = {MASK if slot.sensitive else slot.value}")
+    parts += [f"{slot.name} = {MASK if slot.sensitive else slot.value}" for slot in _slots(turn)]
     return " | ".join([*parts, *state.transcript[-6:]])
 
 

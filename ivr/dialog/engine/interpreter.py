@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ from ivr.dialog.engine.program import CallStep, Program
 from ivr.dialog.engine.question import command_expectation, expectation_of, listen, open_question, settings_of
 from ivr.dialog.engine.state import DialogState
 from ivr.dialog.engine.turn import MASK, Await, Raised, Turn
+from ivr.dialog.understanding.anger import anger_score
 
 _log = logging.getLogger(__name__)
 
@@ -220,22 +220,15 @@ def _detect_language(turn: Turn, event: ev.Heard) -> None:
 def _anger(turn: Turn, event: ev.Heard, readings: Sequence[ev.Reading]) -> bool:
     """Rule 12. True when the `anger` event has taken over the turn."""
     state = turn.state
-    words = max((reading.p for reading in readings if reading.kind == "anger"), default=0.0)
+    words = max(
+        (float(r.value) for r in readings if r.kind == "anger" and isinstance(r.value, int | float)), default=0.0
+    )
     state.anger = round(max(state.anger * 0.8, anger_score(words, state.failures, event.loudness_dbfs)), 4)
     if state.anger < turn.program.anger_on or "anger" in state.raised:
         return False
     state.raised.append("anger")
     turn.decide("12 anger", score=state.anger, words=words, failures=state.failures, loudness=event.loudness_dbfs)
     return ladder.catch(turn, "anger", onward="ask")
-
-
-def anger_score(words: float, failures: int, loudness_dbfs: float) -> float:
-    """One probability from angry words, failures in the call and a raised voice (above -18 dBFS), as log-odds that add
-    up. Failures and loudness alone stay below one half: they only tip the scales."""
-    clipped = min(0.99, max(0.02, words))
-    raised = min(1.2, max(0.0, (loudness_dbfs + 18.0) / 6.0))
-    log_odds = math.log(clipped / (1 - clipped)) + 0.35 * min(failures, 5) + raised
-    return 1 / (1 + math.exp(-log_odds))
 
 
 def _shown(turn: Turn, readings: Sequence[ev.Reading]) -> list[ev.JsonValue]:
@@ -298,7 +291,7 @@ def _engine_lost(turn: Turn, event: ev.EngineLost) -> None:
         ladder.give_up(turn, "error.engine")
 
 
-# ------------------------------------------------------------------------------------------------------------- the queue
+# ---------------------------------------------------------------------------------------------------------- the queue
 
 
 def _queue(turn: Turn, event: ev.QueueEvent) -> None:
@@ -323,7 +316,7 @@ def _queue(turn: Turn, event: ev.QueueEvent) -> None:
             ladder.give_up(turn, f"queue.{event.kind}")
 
 
-# --------------------------------------------------------------------------------------------------------------- the end
+# ------------------------------------------------------------------------------------------------------------ the end
 
 
 def _limit(turn: Turn, event: ev.LimitReached) -> None:

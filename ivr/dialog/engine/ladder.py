@@ -20,8 +20,8 @@ Onward: TypeAlias = Literal["ask", "leave", "handover_over", "end", "none"]
 """What a handler without a way out does: ask again, leave the step, count the hand-over as over, end the call."""
 
 
-def find(turn: Turn, event: str) -> tuple[HandlerCode, ...] | None:
-    """The ladder for an event: the nearest scope that has one; inside a scope the longest name that is a prefix."""
+def find(turn: Turn, event: str) -> tuple[str, tuple[HandlerCode, ...]] | None:
+    """The ladder for an event, and the name it is caught by: the nearest scope that has one; inside a scope the longest name that is a prefix."""
     scopes: list[Catch] = []
     if turn.state.frames:
         step = turn.step
@@ -31,7 +31,7 @@ def find(turn: Turn, event: str) -> tuple[HandlerCode, ...] | None:
         name = event
         while name:
             if name in catch:
-                return catch[name]
+                return name, catch[name]
             name = name.rpartition(".")[0]
     return None
 
@@ -57,16 +57,18 @@ def catch(turn: Turn, event: str, *, rung: int = 1, onward: Onward, detail: str 
     if turn.raised > MAX_RAISED:
         give_up(turn, f"{event} while other events were handled")
         return True
-    ladder = find(turn, event)
-    if ladder is None:
+    found = find(turn, event)
+    if found is None:
         return False
+    name, ladder = found
     turn.event_detail = {"name": event, "detail": detail}
-    apply(turn, ladder[min(rung, len(ladder)) - 1], event, onward)
+    place = min(rung, len(ladder))
+    turn.decide(f"9 catch: {event}", ladder[place - 1].source, caught=name, rung=place, **_ways(ladder[place - 1]))
+    apply(turn, ladder[place - 1], event, onward)
     return True
 
 
 def apply(turn: Turn, handler: HandlerCode, event: str, onward: Onward) -> None:
-    turn.decide(f"9 catch: {event}", handler.source, **_ways(handler))
     if handler.say:
         turn.say(handler.say)
     for name, expression in handler.set.items():
@@ -85,7 +87,7 @@ def apply(turn: Turn, handler: HandlerCode, event: str, onward: Onward) -> None:
 
 def _ways(handler: HandlerCode) -> dict[str, JsonValue]:
     ways: dict[str, JsonValue] = {
-        "reprompt": handler.reprompt, "next": handler.next, "run": handler.run, "set": sorted(handler.set) or "",
+        "reprompt": handler.reprompt, "next": handler.next, "run": handler.run, "set": ", ".join(sorted(handler.set)),
     }  # fmt: skip
     return {name: way for name, way in ways.items() if way}
 

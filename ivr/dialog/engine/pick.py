@@ -72,7 +72,7 @@ def weigh(turn: Turn, understood: Understood, expectation: Expectation) -> list[
         ) or (
             reading.kind == "intent" and expectation.intents is not None and reading.value not in expectation.intents
         )  # fmt: skip
-        if unexpected:
+        if unexpected and "weighed" not in reading.detail:
             reading = dataclasses.replace(reading, p=reading.p * UNEXPECTED)
         weighed.append(reading)
     return weighed
@@ -256,9 +256,9 @@ def _two_cover(rivals: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 def _invalid(readings: Sequence[Reading], question: Question, limits: Bands) -> Act | None:
     for reading in readings:
-        if reading.kind == "fill" and reading.detail.get("error") and reading.slot == question.asked:
-            if reading.p >= limits.confirm:
-                return Act("invalid", f"7 fill: invalid {reading.detail['error']}", name=reading.slot)
+        wrong = reading.kind == "fill" and reading.detail.get("error") and reading.slot == question.asked
+        if wrong and reading.p >= limits.confirm:
+            return Act("invalid", f"7 fill: invalid {reading.detail['error']}", name=reading.slot)
     return None
 
 
@@ -300,9 +300,10 @@ def _ranked(turn: Turn, question: Question, readings: Sequence[Reading]) -> list
     here = "" if isinstance(turn.flow.steps[question.step], RouteStep) else turn.frame.flow
     best: dict[str, float] = {}
     for reading in readings:
-        if reading.kind == "intent" and isinstance(reading.value, str) and reading.value in turn.program.flows:
-            if reading.value != here and reading.value not in question.rejected:
-                best[reading.value] = max(reading.p, best.get(reading.value, 0.0))
+        if reading.kind != "intent" or not isinstance(reading.value, str) or reading.value not in turn.program.flows:
+            continue
+        if reading.value != here and reading.value not in question.rejected:
+            best[reading.value] = max(reading.p, best.get(reading.value, 0.0))
     return [Candidate(flow, p) for flow, p in sorted(best.items(), key=lambda item: (-item[1], item[0]))]
 
 

@@ -54,12 +54,18 @@ def say_again(turn: Turn, rate: float) -> None:
 
 
 def _prompts(turn: Turn, step: StepCode, question: Question, kind: str) -> Prompts:
-    if not kind:
+    if not kind and not question.menu:
         return []
     if question.mode in ("confirm", "choose", "guess"):
         return _closed_prompts(turn, step, question, kind)
     if question.menu:
-        return _menu_prompts(turn, step, question)
+        return [*_open_prompts(turn, step, question, kind), *_menu_prompts(turn, step, question)]
+    return _open_prompts(turn, step, question, kind)
+
+
+def _open_prompts(turn: Turn, step: StepCode, question: Question, kind: str) -> Prompts:
+    if not kind:
+        return []
     extra = _extra(turn, step, question)
     own = _own_prompts(turn, step, question)
     if question.mode == "more" and kind == "ask":
@@ -141,7 +147,8 @@ def _menu_prompts(turn: Turn, step: StepCode, question: Question) -> Prompts:
     prompts: Prompts = []
     for key, meaning in menu_keys(turn, step, question).items():
         title = flow_title(turn, meaning) if isinstance(step, RouteStep) else _option_title(turn, question, meaning)
-        prompts.append((builtin["menu_item"], {"title": title, "key": key}))
+        situation = "menu_intent" if isinstance(step, RouteStep) else "menu_option"
+        prompts.append((builtin[situation], {"title": title, "key": key}))
     agent = next((key for key, name in turn.program.command_keys.items() if name == "agent"), "")
     if agent:
         prompts.append((builtin["menu_agent"], {"key": agent}))

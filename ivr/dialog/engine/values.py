@@ -45,10 +45,14 @@ def _outside(value: JsonValue, low: JsonValue, high: JsonValue) -> bool:
         if isinstance(bound, int | float) and isinstance(value, int | float):
             if (value - bound) * sign < 0:
                 return True
-        elif isinstance(bound, str) and isinstance(value, str):  # ISO dates and times sort as text
-            if (value < bound) if sign == 1 else (value > bound):
-                return True
+        elif isinstance(bound, str) and isinstance(value, str) and _before(value, bound, sign):
+            return True
     return False
+
+
+def _before(value: str, bound: str, sign: int) -> bool:
+    """ISO dates and times sort as text."""
+    return value < bound if sign == 1 else value > bound
 
 
 def spoken_value(turn: Turn, slot: SlotCode, value: JsonValue) -> str:

@@ -1,0 +1,124 @@
+"""`ivr test DIR`: run a hotline's tests, on text and on recordings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ivr.dialog.bundle import Bundle
+    from ivr.dialog.events import Spoken
+    from ivr.dialog.schema import TestCase
+    from ivr.dialog.testing.mutate import MutationScore
+    from ivr.dialog.testing.runner import Transcribe
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("test", help="run a hotline's tests", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder with hotline.yaml")
+    parser.add_argument("tests", nargs="*", metavar="NAME", help="only tests whose name or tag contains one of these")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write JUnit XML")
+    parser.add_argument("--watch", action="store_true", help="run again whenever a file of the hotline changes")
+    parser.add_argument("--mutate", action="store_true", help="put small faults in: do the tests notice?")
+    parser.add_argument("--text", action="store_true", help="read audio turns as their reference text")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show every talk, and all that is not covered")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit 1 when a test failed."""
+    if not args.watch:
+        return run_once(args)
+    from watchfiles import watch
+
+    print(f"watching {args.folder}; Ctrl+C ends", file=sys.stderr, flush=True)
+    code = _run_reporting(args)
+    for _ in watch(args.folder):
+        code = _run_reporting(args)
+    return code
+
+
+def _run_reporting(args: argparse.Namespace) -> int:
+    """A hotline that is broken for the moment does not end the watch."""
+    from ivr.errors import IvrError
+
+    try:
+        return run_once(args)
+    except IvrError as error:
+        print(error, flush=True)
+        return 1
+
+
+def run_once(args: argparse.Namespace) -> int:
+    from ivr.dialog.bundle import build
+    from ivr.dialog.testing import coverage, report
+    from ivr.dialog.testing.runner import run_tests
+    from ivr.errors import InputError
+
+    bundle = build(args.folder)
+    tests = _chosen(bundle.definition.tests, args.tests)
+    if not tests:
+        raise InputError(f"there is no test to run in {args.folder / 'tests'}")
+    recorded = any(turn.audio for test in tests for turn in test.turns)
+    results = run_tests(bundle, tests, _recogniser(args.folder) if recorded and not args.text else None)
+    covered = coverage.measure(bundle.program, results)
+    if args.junit:
+        args.junit.write_text(report.junit_report(bundle.program.hotline, results), encoding="utf-8")
+    if args.json:
+        data = report.json_report(results, covered)
+        if args.mutate:
+            data["mutation"] = report.mutation_json(_mutate(bundle))
+        print(json.dumps(data, ensure_ascii=False, indent=2))
+    else:
+        print(report.text_report(results, covered, verbose=args.verbose))
+        if args.mutate:
+            print("\n" + report.mutation_text(_mutate(bundle), verbose=args.verbose), flush=True)
+    return 0 if all(result.passed for result in results) else 1
+
+
+def _mutate(bundle: Bundle) -> MutationScore:
+    from ivr.dialog.testing.mutate import mutation_score
+
+    return mutation_score(bundle)
+
+
+def _chosen(tests: Sequence[TestCase], wanted: Sequence[str]) -> list[TestCase]:
+    return [test for test in tests if not wanted or any(word in " ".join([test.test, *test.tags]) for word in wanted)]
+
+
+def _recogniser(folder: Path) -> Transcribe | None:
+    """The service's engines; None (audio is read as its reference text) where their models are not fetched."""
+    from ivr.asr.base import RecognitionRequest, Transcript
+    from ivr.asr.config import default_config
+    from ivr.asr.local import LocalRecognition
+    from ivr.audio.wav import read_audio
+    from ivr.dialog.events import Spoken
+    from ivr.errors import EngineError, ModelError
+
+    heard: list[Transcript] = []
+    failures: list[str] = []
+    recognition = LocalRecognition(
+        default_config(), lambda _, transcript: heard.append(transcript), lambda _, reason: failures.append(reason)
+    )
+    try:
+        recognition.open(RecognitionRequest("en")).cancel()
+    except (ModelError, EngineError) as error:
+        print(f"no recogniser here ({error}); audio turns are read as text", file=sys.stderr)
+        return None
+
+    def transcribe(file: str, language: str) -> Sequence[Spoken]:
+        heard.clear()
+        failures.clear()
+        handle = recognition.open(RecognitionRequest(language))
+        handle.feed(read_audio(folder / file))
+        handle.finish()
+        if failures:
+            raise EngineError(f"{file}: {failures[0]}")
+        return [Spoken(each.text, each.confidence) for each in heard[-1].hypotheses] if heard else []
+
+    return transcribe

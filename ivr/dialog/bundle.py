@@ -1,0 +1,129 @@
+"""A bundle: a hotline's flows, prompts and understanding as one thing, named by its hash.
+
+Flows and model are made from the same files and never mixed, so they cannot fall out of step. A call keeps the bundle it
+began with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ivr import __version__
+from ivr.dialog.engine import Step, step
+from ivr.dialog.engine.compile import compile_program
+from ivr.dialog.engine.program import Program
+from ivr.dialog.engine.state import DialogState
+from ivr.dialog.events import DialogEvent
+from ivr.dialog.lint import lint
+from ivr.dialog.loader import Definition, parse, read_folder
+from ivr.dialog.problems import Problems
+from ivr.dialog.understanding import Encoders, Term, Understanding, UnderstandingSpec, cache_key, train
+from ivr.errors import DialogError, Problem
+
+CACHE_VARIABLE = "IVR_CACHE"
+"""Environment variable: the folder in which trained models are kept."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Everything a call needs of its hotline. Immutable; shared by all its calls."""
+
+    definition: Definition
+    program: Program
+    understanding: Understanding
+    hash: str
+    problems: tuple[Problem, ...] = field(default=(), compare=False)
+    """Warnings of the lint."""
+
+    def step(self, state: DialogState | None, event: DialogEvent) -> Step:
+        """The interpreter, bound to this bundle."""
+        return step(self, state, event)
+
+
+def build(folder: str | Path, encoder: Encoders = None, cache: Path | None = None) -> Bundle:
+    """Parse, lint, compile, train. Raises DialogError with every problem when one of them is an error.
+
+    `cache` keeps trained models by content; None = the folder named by IVR_CACHE, else `~/.cache/ivr`.
+    """
+    problems = Problems()
+    definition = parse(read_folder(Path(folder), problems), str(folder), problems)
+    if definition is None:
+        raise DialogError(problems.sorted())
+    return build_definition(definition, encoder, cache, problems)
+
+
+def build_definition(
+    definition: Definition, encoder: Encoders = None, cache: Path | None = None, problems: Problems | None = None
+) -> Bundle:
+    """As `build`, from a definition already read, with the problems found so far."""
+    found = problems or Problems()
+    lint(definition, found)
+    if found.has_errors:
+        raise DialogError(found.sorted())
+    program = compile_program(definition)
+    spec = understanding_spec(definition)
+    understanding = _trained(spec, encoder, default_cache() if cache is None else cache)
+    return Bundle(definition, program, understanding, _hash(definition.files, understanding), found.sorted())
+
+
+def understanding_spec(definition: Definition) -> UnderstandingSpec:
+    """The phrases of a hotline, without its flows."""
+    hotline = definition.hotline
+    options = {name: slot for name, slot in hotline.slots.items() if slot.options}
+    options |= {
+        f"{flow.flow}.{name}": slot
+        for flow in definition.flows.values()
+        for name, slot in flow.slots.items()
+        if slot.options
+    }
+    triggers = {name: flow.trigger for name, flow in definition.flows.items() if flow.trigger}
+    return UnderstandingSpec(
+        languages=tuple(hotline.languages),
+        intents={name: dict(trigger.examples) for name, trigger in triggers.items()},
+        titles={name: dict(trigger.title) for name, trigger in triggers.items()},
+        commands={name: dict(command.phrases) for name, command in hotline.commands.items() if command.phrases},
+        options={
+            key: {option.value: dict(option.phrases) for option in slot.options} for key, slot in options.items()
+        },
+        lexicon=tuple(Term(term.term, tuple(term.sounds_like)) for term in hotline.lexicon),
+    )
+
+
+def default_cache() -> Path:
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ivr"
+
+
+def _trained(spec: UnderstandingSpec, encoder: Encoders, cache: Path) -> Understanding:
+    """The model of these phrases: from the cache where the same was trained before. A damaged file is trained anew."""
+    if not hasattr(Understanding, "from_bytes"): return train(spec, encoder)  # TEMP
+    path = cache / "understanding" / f"{cache_key(spec, encoder)}.bin"
+    try:
+        return Understanding.from_bytes(path.read_bytes(), encoder)
+    except (OSError, ValueError, KeyError):
+        pass
+    understanding = train(spec, encoder)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_bytes(understanding.to_bytes())
+        part.replace(path)
+    except OSError:
+        pass  # a read-only home: the model is trained at every start
+    return understanding
+
+
+def _hash(files: Mapping[str, bytes], understanding: Understanding) -> str:
+    """SHA-256 of the YAML, the model's key and the engine's version."""
+    digest = hashlib.sha256(f"{__version__}\n{understanding.key}\n".encode())
+    for name in sorted(files):
+        if not name.startswith("tests/"):
+            digest.update(f"{name}\n{len(files[name])}\n".encode())
+            digest.update(files[name])
+    return digest.hexdigest()

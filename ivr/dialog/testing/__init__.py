@@ -1,0 +1,1 @@
+"""Calls in text: the simulator behind `ivr test` and `ivr chat`, the designers' tests, coverage, mutation."""
