@@ -196,6 +196,11 @@ class CallSession:
         return CallState.ACTING if self._dialog.acting else CallState.LISTENING
 
     @property
+    def dialog_state(self) -> Any:
+        """The interpreter's state: JSON-serialisable, for the store and for reports."""
+        return self._dialog.state
+
+    @property
     def waits(self) -> dict[str, int]:
         """The armed timers by owner, and the sample at which each runs out."""
         return self._core.waits

@@ -68,6 +68,10 @@ class SyncShell:
         self.hung_up: call.HangUp | None = None
         self.journal: list[call.CallEvent] = []
 
+    def over(self) -> bool:
+        """The bot has hung up."""
+        return self.hung_up is not None
+
     def later(self, event: call.EngineEvent, delay_ms: float) -> None:
         """Give the core an event after so much of the call's time."""
         self._sequence += 1
