@@ -1,14 +1,16 @@
 """The media clock of a process: one tick every 20 ms for all its calls.
 
-Deadlines are absolute (start + n * 20 ms on the loop's monotonic clock), so a late tick leaves the next one
-in time. After a stall the missed ticks run one after another, with the loop's other work between them; what lies
-further back than `max_catch_up` ticks is left out and counted, as a burst of old audio helps nobody.
+Deadlines are absolute (start + n * 20 ms on the loop's monotonic clock), so a late tick leaves the next one in time.
+After a stall the missed ticks run one after another, with the loop's other work between them; what lies further back
+than `max_catch_up` ticks is left out and counted, as a burst of old audio helps nobody. When even that much cannot be
+made up (the process is overloaded for good), all that was missed is left out: better gaps than a lasting delay.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -73,7 +75,7 @@ class Pacer:
     def __init__(
         self,
         frame_s: float = FRAME_MS / 1000,
-        max_catch_up: int = 25,
+        max_catch_up: int = 15,
         on_error: Callable[[Callable[[], None], Exception], None] | None = None,
     ) -> None:
         self._frame_s = frame_s
@@ -86,6 +88,8 @@ class Pacer:
         self._deadline = 0.0
         self._lateness = LatenessHistogram()
         self._skipped = 0
+        self._catching_up = False
+        """Ticks were left out, and none has been in time since."""
         self._busiest = 0.0
 
     def add(self, callback: Callable[[], None]) -> None:
@@ -134,13 +138,22 @@ class Pacer:
         if self._handle is None:  # stopped by a callback
             return
         self._deadline += self._frame_s
-        missed = int((ended - self._deadline) / self._frame_s)
-        if missed > self._max_catch_up:
-            left_out = missed - self._max_catch_up
-            self._skipped += left_out
-            self._deadline += left_out * self._frame_s
-            _log.warning("media stalled for %.0f ms, %d ticks were left out", missed * self._frame_s * 1000, left_out)
+        behind = ended - self._deadline
+        if behind < 0:
+            self._catching_up = False
+        elif behind > self._max_catch_up * self._frame_s:
+            self._leave_out(behind)
         self._handle = loop.call_at(self._deadline, self._tick)
+
+    def _leave_out(self, behind: float) -> None:
+        """The next tick is late by more than may be caught up."""
+        left_out = math.ceil(behind / self._frame_s)
+        if not self._catching_up:
+            left_out -= self._max_catch_up
+            _log.warning("media stalled for %.0f ms, %d ticks are left out", behind * 1000, left_out)
+        self._catching_up = True
+        self._skipped += left_out
+        self._deadline += left_out * self._frame_s
 
     def _call(self, callback: Callable[[], None]) -> None:
         try:

@@ -103,7 +103,29 @@ def test_catching_up_is_bounded(loop: FakeLoop, caplog: pytest.LogCaptureFixture
     skipped = pacer.stats().skipped
     assert count + skipped == 150
     assert 90 <= skipped <= 96
-    assert f"{skipped} ticks were left out" in caplog.text
+    assert f"{skipped} ticks are left out" in caplog.text
+
+
+def test_lasting_overload_leaves_gaps_and_no_lasting_delay(loop: FakeLoop) -> None:
+    """Every tick takes 30 ms for 20 s, then 5 ms."""
+    late: list[float] = []
+    work = 0.03
+
+    def tick() -> None:
+        late.append(loop.now - 50.0)
+        loop.now += work
+
+    pacer = Pacer(max_catch_up=5)
+    pacer.add(tick)
+    pacer.start()
+    loop.run_until(70.0)
+    stats = pacer.stats()
+    assert stats.max_ms <= 140
+    assert stats.p50_ms < 110
+    assert len(late) + stats.skipped == pytest.approx(1000, abs=10)
+    work = 0.005
+    loop.run_until(75.0)
+    assert [round(b - a, 3) for a, b in zip(late[-50:], late[-49:], strict=False)] == [0.02] * 49
 
 
 def test_callbacks_run_in_order_and_can_be_removed_in_the_tick(loop: FakeLoop) -> None:
