@@ -11,6 +11,7 @@ from ivr.transport.sip.sdp import AgreedMedia
 
 if TYPE_CHECKING:
     from ivr.transport.sip.leg import Leg
+    from ivr.transport.sip.uas import IncomingLeg
 
 
 class EndCause(Enum):
@@ -119,7 +120,7 @@ CallEvent = (
 class Incoming:
     """A new call asks to be answered."""
 
-    leg: Leg
+    leg: IncomingLeg
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,10 @@ def test_forged_nonce_is_stale() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["Basic YWJj", 'Digest realm="x", nonce="n", algorithm=AKAv1-MD5', 'Digest realm="x"', "Digest realm=\"x", "", "Digest"],
+    [
+        "Basic YWJj", 'Digest realm="x", nonce="n", algorithm=AKAv1-MD5', 'Digest realm="x"', 'Digest realm="x',
+        "", "Digest",
+    ],
 )  # fmt: skip
 def test_challenge_that_cannot_be_answered(value: str) -> None:
     with pytest.raises(AuthError, match="401 without a digest challenge that we can answer"):

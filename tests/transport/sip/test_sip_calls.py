@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
 import pytest
 
 from ivr.transport.sip.auth import Credentials, DigestServer, DigestUser
-from ivr.transport.sip.events import Confirmed, EndCause, Ended, Incoming, LegEvent, Progress, RegistrationChanged
+from ivr.transport.sip.events import (
+    Confirmed,
+    EndCause,
+    Ended,
+    Incoming,
+    Progress,
+    RegistrationChanged,
+    TransferRequested,
+)
 from ivr.transport.sip.message import Peer, Request, new_response, parse_message
 from ivr.transport.sip.sdp import Direction, LocalMedia
 from ivr.transport.sip.transaction import Timings
@@ -302,8 +311,7 @@ def test_attended_transfer(net: Any, auto_answer: Any) -> None:
     named = to_agent.dialog
     assert f"Refer-To: <{named.target}?Replaces={named.call_id}%3Bto-tag%3D{named.remote_tag}%3B" in refer
     # The caller's side does as it is told.
-    wanted = [event.event for who, event in network.events
-              if isinstance(event, LegEvent) and type(event.event).__name__ == "TransferRequested"][0]  # fmt: skip
+    wanted = network.of(caller, TransferRequested)[0]
     caller.dial(wanted.target, f"sip:b@{B}", LOCAL, network.now, headers=[("Replaces", wanted.replaces)])
     network.run(1)
     at_agent = network.of(agent, Incoming)
@@ -379,7 +387,7 @@ def test_registration_refreshes_and_ends(net: Any) -> None:
     network.run(3600)
     assert registration.registered
     gaps = network.sent("REGISTER")
-    assert all(150 <= later - earlier <= 270 for earlier, later in zip(gaps, gaps[1:], strict=False))
+    assert all(150 <= later - earlier <= 270 for earlier, later in itertools.pairwise(gaps))
     assert len(gaps) >= 12
     assert len({request.call_id for request in registrar.requests}) == 1
     registration.stop()
@@ -402,7 +410,7 @@ def test_registration_backs_off(net: Any) -> None:
     network, agent, _, registration = register(net, [(503, [])])
     network.run(7200)
     gaps = network.sent("REGISTER")
-    pauses = [later - earlier for earlier, later in zip(gaps, gaps[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(gaps)]
     assert 5 <= pauses[0] <= 8
     assert 600 <= pauses[-1] <= 901
     assert not registration.registered

@@ -247,6 +247,7 @@ def test_two_endpoints(lab: Any, transport: str, host: str) -> None:
         assert held.direction is Direction.SENDONLY
         assert await next_of(lab.calls[0], MediaChanged)
         assert lab.calls[0].media.on_hold
+        assert call.media is not None
         await asyncio.gather(call.resume(), lab.calls[0].hold())  # they cross: 491, a pause, and both come through
         assert (call.media.direction, lab.calls[0].media.direction) == (Direction.RECVONLY, Direction.SENDONLY)
         await call.bye("done")

@@ -1,7 +1,9 @@
+# ruff: noqa: E501, UP012  # torture messages are long, and bytes by nature
 """Reading and writing messages. The torture messages are our own, written after the text of RFC 4475."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import pytest
@@ -245,10 +247,8 @@ def test_what_is_written_is_read(fields: list[tuple[str, str]], body: bytes, cod
 @given(st.text(max_size=60))
 def test_address_readers_raise_value_error_only(text: str) -> None:
     for reader in (parse_uri, parse_name_addr, parse_via, parse_params):
-        try:
+        with contextlib.suppress(ValueError):
             reader(text)
-        except ValueError:
-            pass
 
 
 @given(TEXT)
@@ -270,10 +270,8 @@ def test_quoting_round_trips(text: str) -> None:
 def test_hostile_values_take_linear_time(hostile: str) -> None:
     began = time.perf_counter()
     for core in (CORE.replace("<sip:caller@example.net>;tag=1", hostile), CORE.replace("192.0.2.15;branch", hostile)):
-        try:
+        with contextlib.suppress(MalformedMessage):
             parse_message(options(core=core))
-        except MalformedMessage:
-            pass
     assert time.perf_counter() - began < 0.5
 
 

@@ -91,7 +91,7 @@ def test_provisional_stops_timer_a_and_b() -> None:
     answer(transaction, 180)
     wire.run(1000)
     assert wire.times("INVITE") == [0]
-    assert transaction.state is State.PROCEEDING
+    assert transaction.state.name == "PROCEEDING"
     assert [response.code for response in responses] == [180]
 
 
@@ -103,9 +103,9 @@ def test_timer_d_absorbs_repeats_with_an_ack_each() -> None:
     assert wire.times("ACK") == [0, 10]
     assert [response.code for response in responses] == [486]
     wire.run(31.9)
-    assert transaction.state is State.COMPLETED
+    assert transaction.state.name == "COMPLETED"
     wire.run(32)
-    assert transaction.state is State.TERMINATED
+    assert transaction.state.name == "TERMINATED"
 
 
 def test_timer_m_lets_repeated_2xx_through() -> None:
@@ -138,9 +138,9 @@ def test_timer_k() -> None:
     answer(transaction, 200)
     wire.run(4.9)
     answer(transaction, 200)
-    assert transaction.state is State.COMPLETED
+    assert transaction.state.name == "COMPLETED"
     wire.run(5)
-    assert transaction.state is State.TERMINATED
+    assert transaction.state.name == "TERMINATED"
     assert len(responses) == 1
 
 
@@ -156,7 +156,7 @@ def test_reliable_transport_lingers_not() -> None:
     wire, transaction, _ = client("INVITE", TCP)
     answer(transaction, 486)
     wire.run(0)
-    assert transaction.state is State.TERMINATED
+    assert transaction.state.name == "TERMINATED"
 
 
 @pytest.mark.parametrize("method", ["INVITE", "BYE"])
@@ -164,7 +164,7 @@ def test_broken_transport_is_a_503(method: str) -> None:
     _, transaction, responses = client(method)
     transaction.transport_failed()
     assert [(response.code, response.phrase) for response in responses] == [(503, "Transport Failure")]
-    assert transaction.state is State.TERMINATED
+    assert transaction.state.name == "TERMINATED"
 
 
 def test_timer_g_and_h() -> None:
@@ -172,7 +172,7 @@ def test_timer_g_and_h() -> None:
     transaction.reply(486)
     wire.run(100)
     assert wire.times("SIP/2.0 486") == [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
-    assert transaction.state is State.TERMINATED
+    assert transaction.state.name == "TERMINATED"
     assert wire.forgotten == [transaction]
 
 
@@ -185,9 +185,9 @@ def test_timer_i_absorbs_acks() -> None:
     transaction.feed(Input.REQUEST)
     assert wire.times("SIP/2.0 486") == [0, 0.5]
     wire.run(5.5)
-    assert transaction.state is State.CONFIRMED
+    assert transaction.state.name == "CONFIRMED"
     wire.run(5.6)
-    assert transaction.state is State.TERMINATED
+    assert transaction.state.name == "TERMINATED"
 
 
 def test_timer_j() -> None:
@@ -197,9 +197,9 @@ def test_timer_j() -> None:
     transaction.feed(Input.REQUEST)
     assert wire.times("SIP/2.0 200") == [0, 10]
     wire.run(31.9)
-    assert transaction.state is State.COMPLETED
+    assert transaction.state.name == "COMPLETED"
     wire.run(32)
-    assert transaction.state is State.TERMINATED
+    assert transaction.state.name == "TERMINATED"
 
 
 def test_timer_l_and_repeats_by_the_user() -> None:
@@ -209,7 +209,7 @@ def test_timer_l_and_repeats_by_the_user() -> None:
     transaction.reply(200)
     assert wire.times("SIP/2.0 200") == [0, 0]
     wire.run(32)
-    assert transaction.state is State.TERMINATED
+    assert transaction.state.name == "TERMINATED"
 
 
 def test_second_final_response_is_not_sent() -> None:
