@@ -8,6 +8,7 @@ at most MAX_BYTES of scanning and MAX_DEPTH of recursion. Nothing here raises fo
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]{1,100}\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,3})?\Z")
-_TRAP_KEYS = frozenset({"on", "off", "yes", "no", "y", "n", "true", "false", "null", "~"})
+_TRAP_KEYS = frozenset({"on", "off", "yes", "no", "true", "false", "null", "~"})
 
 
 class Position(NamedTuple):
@@ -100,7 +101,7 @@ def locate(data: Any, path: tuple[Any, ...], fallback: Position) -> Position:
 def decode(raw: bytes, file: str, problems: Problems) -> str | None:
     """UTF-8 text of a file, without a byte order mark; None and a problem for anything else."""
     if len(raw) > MAX_BYTES:
-        message = f"the file has {len(raw):,} bytes; a dialog file may have {MAX_BYTES:,}"
+        message = f"the file has more than {MAX_BYTES:,} bytes"
         problems.add(Position(file, 1, 1), "E00", message, "split it; is it a dialog file at all?")
         return None
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or (len(raw) > 3 and raw[:4].count(0) in (2, 3)):
@@ -169,7 +170,8 @@ def _explain(error: yaml.MarkedYAMLError, text: str, at: Position) -> tuple[str,
             "quote texts that hold , : { } [ ] or #",
         )
     if "found character" in reason:
-        return "E24", reason.replace("found character", "a text cannot begin with"), "put the text in quotes"
+        character = line[at.column - 1 : at.column] or "this"
+        return "E24", f"an unquoted text cannot begin with {character}", "put the text in quotes"
     return "E24", f"not YAML: {reason}", "look at the indentation and the quotes just before"
 
 
@@ -305,7 +307,7 @@ class _Builder:
                 return _BOOL[value]
             if _INT.match(value):
                 return int(value)
-            if _FLOAT.match(value):
+            if _FLOAT.match(value) and math.isfinite(float(value)):
                 return float(value)
         text = YamlText(value)
         text.at = self.at(event.start_mark)
