@@ -166,8 +166,8 @@ def _explain(error: yaml.MarkedYAMLError, text: str, at: Position) -> tuple[str,
         where = f" that opens on line {error.context_mark.line + 1}" if error.context_mark else ""
         return (
             "E24",
-            f"expected `,` or a closing bracket in the {{}} or []{where}",
-            "quote texts that hold , : { } [ ] or #",
+            f"expected `,` or the end of the {{}} or []{where}",
+            "quote texts that hold , : {} [] or #",
         )
     if "found character" in reason:
         character = line[at.column - 1 : at.column] or "this"
