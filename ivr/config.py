@@ -1,0 +1,234 @@
+"""Settings of the service: defaults < configuration file (TOML) < environment < flags.
+
+A setting `port` of section `[sip]` is `IVR_SIP_PORT` in the environment. Each has its reason beside it;
+`docs/configuration.md` is made from here.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ivr.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServiceConfig(_Section):
+    """What is served, and where its files go."""
+
+    hotline: str = Field(default="dialogs/payments", description="Folder of the hotline that answers.")
+    data: str = Field(default="data", description="Folder for recordings, journals, the database and the prompt cache.")
+    record: bool = Field(default=True, description="Keep each call's stereo recording.")
+    max_calls: int = Field(default=40, ge=1, description="Calls at once; one more hears 503 and Retry-After.")
+    max_backlog_ms: int = Field(
+        default=1500, ge=100, description="Age of waiting recognition work above which new calls are refused (ms)."
+    )
+    drain_s: int = Field(default=120, ge=0, description="After SIGTERM calls in progress may go on so long (s).")
+
+
+class SipSection(_Section):
+    """The SIP endpoint."""
+
+    host: str = Field(default="127.0.0.1", description="Address to bind.")
+    port: int = Field(default=5060, ge=0, le=65535, description="UDP and TCP port; 0 = any.")
+    advertised: str = Field(default="", description="Host that phones reach us by, when it is not the bound one.")
+    allow: tuple[str, ...] = Field(default=(), description="Networks (CIDR) whose calls are taken; empty = all.")
+    users: dict[str, str] = Field(default_factory=dict, description="Digest users and passwords; empty = none asked.")
+    tls_certificate: str = Field(default="", description="PEM file; opens a TLS listener on `tls_port`.")
+    tls_key: str = Field(default="", description="PEM file of its key.")
+    tls_port: int = Field(default=5061, ge=0, le=65535, description="Port of the TLS listener.")
+    session_expires: int = Field(default=1800, ge=0, description="Session timer we ask for (s, RFC 4028); 0 = none.")
+
+
+class RtpSection(_Section):
+    """Audio on the network."""
+
+    low: int = Field(default=16000, ge=1024, le=65534, description="First UDP port for audio.")
+    high: int = Field(default=16999, ge=1025, le=65535, description="Last UDP port for audio.")
+    symmetric: bool = Field(
+        default=False, description="Answer to where the first packet came from (phones behind NAT)."
+    )
+    lost_after_s: float = Field(default=15.0, gt=0, description="No audio for so long ends a call (s).")
+    first_packet_s: float = Field(default=30.0, gt=0, description="The same before the first packet (s).")
+
+
+class HttpSection(_Section):
+    """Health, metrics and the console."""
+
+    host: str = Field(default="127.0.0.1", description="Address to bind; loopback unless told otherwise.")
+    port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 = any.")
+
+
+class RecognitionSection(_Section):
+    """Speech to text."""
+
+    workers: int = Field(default=1, ge=1, le=64, description="Worker processes an engine; each loads its model.")
+    passes: dict[str, dict[Literal["stream", "final"], str]] = Field(
+        default_factory=dict,
+        description='Engines by language: `en = {stream = "vosk-en", final = "whisper"}`; empty = what is fetched.',
+    )
+
+
+class SynthesisSection(_Section):
+    """Text to speech."""
+
+    workers: int = Field(default=1, ge=1, le=64, description="Worker processes.")
+    voices: dict[str, str | list[str]] = Field(
+        default_factory=dict,
+        description="By language `engine:voice`, or a list to try in order; empty = the best fetched.",
+    )
+    cache_mb: int = Field(default=512, ge=1, description="Size of the prompt cache on disk (MB).")
+    prepare: bool = Field(
+        default=True, description="Render the hotline's fixed prompts at start, so that none is waited for."
+    )
+
+
+class CallSection(_Section):
+    """Turn-taking. What a designer sets a step (`listen`) comes before these."""
+
+    detector: Literal["webrtc", "silero", "energy"] = Field(default="webrtc", description="Voice detector.")
+    onset_ms: int = Field(default=60, ge=20, le=400, description="Voice that counts as speech (ms within 100 ms).")
+    duck_db: float = Field(
+        default=-12.0, ge=-40, le=0, description="How much a prompt is lowered at the caller's voice."
+    )
+    complete_ms: int = Field(default=200, ge=80, le=1000, description="Silence that ends a complete answer (ms).")
+    incomplete_max_ms: int = Field(
+        default=2000, ge=300, le=10000, description="Longest wait for an incomplete one (ms)."
+    )
+    speculate_ms: int = Field(
+        default=160, ge=40, le=1000, description="Silence after which the answer is worked out ahead."
+    )
+    reopen_ms: int = Field(
+        default=800, ge=0, le=3000, description="Speech so soon after its turn's end re-opens the turn."
+    )
+    adaptive: bool = Field(default=True, description="Wait longer for callers who pause long inside sentences.")
+    music: str = Field(default="", description="Sound file for waiting callers; empty = a quiet tune of our own.")
+
+
+class QueueSection(_Section):
+    """Waiting for a human."""
+
+    ring_s: float = Field(
+        default=20.0, gt=0, description="An agent's phone rings so long before the next one is tried."
+    )
+    wrap_up_s: float = Field(default=10.0, ge=0, description="An agent's pause after a call.")
+    max_waiting: int = Field(default=50, ge=0, description="Longer queues count as full.")
+
+
+class AgentSection(_Section):
+    """A human agent, reached by SIP."""
+
+    name: str = Field(description="Name, unique.")
+    uri: str = Field(description="SIP address of the phone: sip:ann@192.0.2.7:5060.")
+    queues: tuple[str, ...] = Field(default=(), description="Queues served; empty = all.")
+    skills: tuple[str, ...] = Field(default=(), description="Skills, as the hotline's queues and hand-overs name them.")
+    connect: Literal["bridge", "refer"] = Field(
+        default="bridge",
+        description="`bridge`: the bot joins two legs and records on; `refer`: the caller is transferred.",
+    )
+
+
+class Config(_Section):
+    """All settings of the service."""
+
+    service: ServiceConfig = Field(default_factory=ServiceConfig)
+    sip: SipSection = Field(default_factory=SipSection)
+    rtp: RtpSection = Field(default_factory=RtpSection)
+    http: HttpSection = Field(default_factory=HttpSection)
+    recognition: RecognitionSection = Field(default_factory=RecognitionSection)
+    synthesis: SynthesisSection = Field(default_factory=SynthesisSection)
+    call: CallSection = Field(default_factory=CallSection)
+    queue: QueueSection = Field(default_factory=QueueSection)
+    agents: tuple[AgentSection, ...] = Field(default=(), description="Human agents, `[[agents]]`.")
+
+
+def load_config(
+    path: Path | None = None, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+) -> Config:
+    """Join file, environment and flags (`{"sip.port": 5070}`). Raises ConfigError that names file and key."""
+    data = _read(path) if path is not None else {}
+    where = f"{path}: " if path is not None else ""
+    for key, value in _from_environment(os.environ if environment is None else environment).items():
+        _put(data, key, value)
+    for key, value in (flags or {}).items():
+        if value is not None:
+            _put(data, key, value)
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        lines = [f"{where}{'.'.join(map(str, item['loc']))}: {_reason(item)}" for item in error.errors()]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def host_and_port(text: str, name: str) -> tuple[str, int]:
+    """`HOST:PORT`, `[v6]:PORT` or `:PORT`. Raises ConfigError that names the flag."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"{name}: {text!r} is not HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def settings() -> list[tuple[str, str, str, str]]:
+    """Every setting: (key, type, default, meaning); for the documentation."""
+    found = []
+    for section, field in Config.model_fields.items():
+        model = AgentSection if section == "agents" else field.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        for name, item in model.model_fields.items():
+            key = f"agents[].{name}" if section == "agents" else f"{section}.{name}"
+            default = "required" if item.is_required() else repr(item.get_default(call_default_factory=True))
+            kind = getattr(item.annotation, "__name__", None) or str(item.annotation)
+            if "[" in str(item.annotation):
+                kind = str(item.annotation).replace("typing.", "")
+            found.append((key, kind, default, item.description or ""))
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """IVR_<SECTION>_<KEY> for the settings that are one value; others are left to the file."""
+    found: dict[str, Any] = {}
+    for section, field in Config.model_fields.items():
+        model = field.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            continue
+        for name in model.model_fields:
+            value = environment.get(f"IVR_{section.upper()}_{name.upper()}")
+            if value is not None:
+                found[f"{section}.{name}"] = value
+    return found
+
+
+def _put(data: dict[str, Any], key: str, value: Any) -> None:
+    section, _, name = key.partition(".")
+    table = data.setdefault(section, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{section}: a table is needed, not {type(table).__name__}")
+    table[name] = value
+
+
+def _reason(item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        return "no such setting"
+    given = "" if item["type"] == "missing" else f" (given: {item['input']!r})"
+    return f"{item['msg']}{given}"

@@ -1,0 +1,123 @@
+"""Calls that come by SIP: answered, given audio by RTP, followed until one side hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ivr.call.driver import CallDriver
+from ivr.call.events import CallerGone, DigitPressed, HangUp, MediaLost
+from ivr.errors import RtpError, TransportError
+from ivr.service.hotline import Hotline
+from ivr.transport.rtp.leg import RtpLeg, RtpSettings
+from ivr.transport.rtp.ports import PortRange
+from ivr.transport.sip.call import SipCall
+from ivr.transport.sip.events import Ended, Key, MediaChanged
+from ivr.transport.sip.sdp import AgreedMedia, LocalMedia
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class SipLine:
+    """A caller's SIP call with its audio and its driver."""
+
+    call: SipCall
+    leg: RtpLeg
+    driver: CallDriver | None = None
+    transferred: bool = False
+    """The caller was given away by REFER: his BYE is no hang-up of ours to answer."""
+
+
+def apply_media(leg: RtpLeg, media: AgreedMedia) -> None:
+    """Tell the RTP leg what the signalling agreed. Raises RtpError."""
+    leg.set_remote(
+        media.address, media.port, dict(media.receive_types), media.direction.value, send=media.codec.payload_type,
+        event_type=media.telephone_event, ptime_ms=media.ptime, rtcp_port=media.rtcp_port,
+    )  # fmt: skip
+
+
+class SipIntake:
+    """The endpoint's `on_call`. `refuse` says why a new call cannot be taken now, or nothing."""
+
+    def __init__(
+        self, hotline: Hotline, ports: PortRange, rtp: RtpSettings, refuse: Callable[[], str], retry_after_s: int = 10
+    ) -> None:
+        self._hotline = hotline
+        self._ports = ports
+        self._rtp = rtp
+        self._refuse = refuse
+        self._retry_after = str(retry_after_s)
+        self.lines: dict[str, SipLine] = {}
+        """By call id."""
+
+    async def on_call(self, call: SipCall) -> None:
+        """Runs for the whole of a call."""
+        busy = self._refuse()
+        if busy:
+            _log.warning("call %s refused: %s", call.info.call_id, busy)
+            call.reject(503, headers=(("Retry-After", self._retry_after),))
+            return
+        leg = self._open(call)
+        if leg is None:
+            return
+        line = SipLine(call, leg)
+        try:
+            call.ring()
+            await call.answer(LocalMedia(leg.address, leg.port))
+            assert call.media is not None
+            apply_media(leg, call.media)
+            self.lines[call.info.call_id] = line
+            await self._serve(line)
+        except TransportError as error:
+            _log.info("call %s: not answered: %s", call.info.call_id, error)
+        finally:
+            self.lines.pop(call.info.call_id, None)
+            leg.close()
+            await call.bye()
+
+    def _open(self, call: SipCall) -> RtpLeg | None:
+        def on_lost() -> None:
+            line = self.lines.get(call.info.call_id)
+            if line is not None and line.driver is not None and line.driver.agent is None:
+                line.driver.later(MediaLost(int(self._rtp.silence_s * 1000)))
+
+        try:
+            leg = RtpLeg(self._ports, self._rtp, on_lost)
+        except RtpError as error:
+            _log.error("call %s refused: %s", call.info.call_id, error)
+            call.reject(503, headers=(("Retry-After", self._retry_after),))
+            return None
+        return leg
+
+    async def _serve(self, line: SipLine) -> None:
+        over = asyncio.Event()
+
+        def on_end(driver: CallDriver, hang_up: HangUp) -> None:
+            over.set()
+
+        line.driver = self._hotline.begin(line.call.info, line.leg, on_end)
+        follow = asyncio.create_task(self._follow(line, line.driver))
+        try:
+            await over.wait()
+        finally:
+            follow.cancel()
+            if not line.driver.over:  # the task was cancelled: the service stops
+                line.driver.deliver(CallerGone("service stopping"))
+
+    async def _follow(self, line: SipLine, driver: CallDriver) -> None:
+        """The peer's signals while the call is up."""
+        while True:
+            event = await line.call.next_event()
+            if isinstance(event, MediaChanged):
+                try:
+                    apply_media(line.leg, event.media)
+                except RtpError as error:
+                    _log.error("call %s: new media refused: %s", driver.info.call_id, error)
+            elif isinstance(event, Key):
+                driver.deliver(DigitPressed(event.digit.digit, event.digit.source))
+            elif isinstance(event, Ended):
+                driver.deliver(CallerGone(f"{event.cause.value} {event.text}".strip()))
+                return
