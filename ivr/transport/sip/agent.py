@@ -9,6 +9,7 @@ agent.take_outgoing(), take_events()  after each of the above, and after calls t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from ivr.errors import SdpError
@@ -141,13 +142,18 @@ class UserAgent:
             invite.on_cancel(cancel)
 
     def _new_request(self, request: Request, source: Peer) -> None:
+        leg = self._leg_of(request)
+        stranger = None if leg is not None else self._judge_source(request, source)
+        if stranger is not None:
+            # Without state, so that a flood of strangers costs no memory (RFC 3261 section 26.3.2.4).
+            self.core.send(_reply_peer(request, source), bytes(stranger))
+            return
         transaction = self._transaction(request, source)
         transaction.key = server_key(request)
         self.core.server[transaction.key] = transaction
         if request.method == "INVITE":
             transaction.reply(100)
-        leg = self._leg_of(request)
-        refusal = self._judge(request, source, leg)
+        refusal = self._judge(request, leg)
         if refusal is not None:
             transaction.respond(refusal)
         elif leg is not None:
@@ -164,14 +170,10 @@ class UserAgent:
             self.core.merges[merge_key(request)] = transaction
             self._new_call(request, transaction, source)
 
-    def _judge(self, request: Request, source: Peer, leg: Leg | None) -> Response | None:
+    def _judge(self, request: Request, leg: Leg | None) -> Response | None:
         """The refusal of a request, in the order of RFC 3261 section 8.2; None lets it through."""
         if request.method not in METHODS:
             return self._refuse(request, 405, ("Allow", ALLOW))
-        if leg is None:
-            refusal = self._judge_source(request, source)
-            if refusal is not None:
-                return refusal
         unknown = [tag for tag in request.headers.tokens("Require") if tag.lower() not in EXTENSIONS]
         if unknown:
             return self._refuse(request, 420, ("Unsupported", ", ".join(unknown)))
@@ -187,18 +189,20 @@ class UserAgent:
         return self._judge_outside(request)
 
     def _judge_source(self, request: Request, source: Peer) -> Response | None:
-        """Who may ask: a source on the allow-list, or anybody with a password; all if neither is set."""
+        """Who may ask: a source on the allow-list, or anybody with a password; all if neither is set. The same request
+        again gets the same To tag, though nothing of it is kept (RFC 3261 section 8.2.7)."""
         if request.method in _UNCHALLENGED or (not self._allow and self._digest is None):
             return None
         if self._allow and self.on_list(source):
             return None
+        tag = blake2b("|".join(server_key(request)).encode(), key=self._merge_tag.encode(), digest_size=8).hexdigest()
         if self._digest is None:
-            return self._refuse(request, 403)
+            return new_response(request, 403, tag=tag)
         verdict, _ = self._digest.check(request.headers.all("Authorization"), request.method, self.core.now)
         if verdict is Verdict.GOOD:
             return None
         challenges = self._digest.challenges(self.core.now, stale=verdict is Verdict.STALE)
-        return self._refuse(request, 401, *(("WWW-Authenticate", value) for value in challenges))
+        return new_response(request, 401, "", *(("WWW-Authenticate", value) for value in challenges), tag=tag)
 
     def on_list(self, source: Peer) -> bool:
         """Whether the source is on the allow-list."""

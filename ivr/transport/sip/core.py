@@ -93,7 +93,8 @@ class Core:
     def address(self, transport: str) -> tuple[str, int]:
         """Our host and port for a transport; those of any other if it is not open."""
         addresses = self.settings.addresses
-        return addresses.get(transport) or next(iter(addresses.values()))
+        host, port = addresses.get(transport) or next(iter(addresses.values()))
+        return f"[{host}]" if ":" in host else host, port
 
     def via(self, transport: str) -> str:
         host, port = self.address(transport)

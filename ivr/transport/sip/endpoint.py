@@ -190,7 +190,7 @@ class SipEndpoint:
         return self._agent
 
     def _own_uri(self) -> str:
-        host, port = next(iter(self._running().core.settings.addresses.values()))
+        host, port = self._running().core.address("UDP")
         return f"sip:{self._config.contact_user}@{host}:{port}"
 
     def _receive(self, data: bytes, source: Peer) -> None:

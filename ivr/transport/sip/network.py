@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 CONNECT_S = 4.0
 RESOLVED_S = 60.0
 """How long a looked-up address is used."""
+MAX_RESOLVED = 1000
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -105,7 +106,7 @@ class Network:
         peer = outgoing.peer
         if peer.transport == "UDP":
             if _is_address(peer.host):
-                self._send_datagram(outgoing, peer.host)
+                self._send_datagram(outgoing, peer.host.strip("[]"))
             else:
                 self._spawn(self._resolve_and_send(outgoing))
             return
@@ -148,6 +149,8 @@ class Network:
             log.info("sip: no address for %s: %s", peer.host, error)
             return None
         host = str(found[0][4][0])
+        if len(self._resolved) >= MAX_RESOLVED:
+            self._resolved.clear()
         self._resolved[peer.host] = (host, loop.time() + RESOLVED_S)
         return host
 

@@ -229,6 +229,39 @@ def test_challenged_call(net: Any, auto_answer: Any, algorithms: tuple[str, ...]
     assert left(caller, called) == [0] * 10
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_challenged_call_over_a_lossy_link(net: Any, auto_answer: Any, seed: int) -> None:
+    """The challenge is sent without state: a lost one comes again with the repeated INVITE."""
+    source = random.Random(seed)
+    network = net(lambda: [source.uniform(0.005, 0.2)] * source.choices([0, 1, 2], [0.2, 0.7, 0.1])[0])
+    caller = network.agent(A, seed)
+    network.agent(B, seed + 1, auto_answer(network))
+    called = with_digest(network)
+    leg = dial(network, caller, credentials=Credentials("me", "secret"))
+    network.run(40)
+    assert (len(network.of(caller, Confirmed)), len(network.of(called, Incoming))) == (1, 1)
+    leg.bye()
+    network.run(100)
+    assert left(caller, called) == [0] * 10
+
+
+def test_strangers_cost_no_memory(net: Any) -> None:
+    """RFC 3261 26.3.2.4, 8.2.7: challenges leave no state, and the same request gets the same To tag."""
+    network = net()
+    network.agent(B, 2)
+    called = with_digest(network)
+    caller = network.agent(A)
+    dial(network, caller)
+    invite = caller.take_outgoing()[0].data
+    tags = set()
+    for _ in range(3):
+        called.receive(invite, Peer("UDP", A, 5060), network.now)
+        answer = parse_message(called.take_outgoing()[0].data)
+        tags.add(answer.to.tag)
+    assert len(tags) == 1
+    assert left(called) == [0] * 5
+
+
 @pytest.mark.parametrize("credentials", [None, Credentials("me", "wrong"), Credentials("you", "secret")])
 def test_bad_password(net: Any, auto_answer: Any, credentials: Credentials | None) -> None:
     network, caller, _ = pair(net, auto_answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 from pathlib import Path
@@ -264,6 +265,34 @@ async def next_of(call: SipCall, kind: type) -> Any:
             event = await call.next_event()
             if isinstance(event, kind):
                 return event
+
+
+def test_ipv6(lab: Any) -> None:
+    """Brackets where the grammar wants them, none in `received` and in SDP."""
+    if not has_ipv6():
+        pytest.skip("needs IPv6 on the loopback interface")
+
+    async def scenario(lab: Any) -> None:
+        for transport in ("UDP", "TCP"):
+            out = await caller(host="::1")
+            port = lab.endpoint.addresses[transport][1]
+            call = await out.dial(f"sip:a@[::1]:{port};transport={transport}", LocalMedia("::1", 20000))
+            assert call.media is not None
+            await call.hold()
+            await lab.calls[-1].bye()
+            assert (await call.wait_ended()).cause is EndCause.REMOTE_BYE
+            await out.stop()
+
+    lab(scenario, host="::1")
+
+
+def has_ipv6() -> bool:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            return False
+    return True
 
 
 def test_dial_with_password(lab: Any) -> None:
