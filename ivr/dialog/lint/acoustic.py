@@ -13,7 +13,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import jellyfish
+import numpy as np
 from pypinyin import Style, lazy_pinyin
+from rapidfuzz import process
+from rapidfuzz.distance import Levenshtein
 
 from ivr.dialog.lint.context import Context
 from ivr.dialog.lint.phrases import phrases
@@ -23,6 +26,7 @@ from ivr.dialog.text.clean import words_only
 ALIKE = 0.20
 """At or below this distance two answers are too close for one question."""
 
+_SYLLABLE = re.compile("(zh|ch|sh|[bpmfdtnlgkhjqxrzcsyw]?)(.*)")
 _CLOSE_INITIALS = {
     **{frozenset(pair): 0.2 for pair in (("z", "zh"), ("c", "ch"), ("s", "sh"), ("n", "l"), ("f", "h"))},
     **{frozenset(pair): 0.4 for pair in (("r", "l"), ("b", "p"), ("d", "t"), ("g", "k"), ("j", "q"), ("zh", "j"))},
@@ -32,7 +36,7 @@ _CLOSE_FINALS = {
     **{
         frozenset(pair): 0.2 for pair in (("en", "eng"), ("in", "ing"), ("an", "ang"), ("ian", "iang"), ("uan", "uang"))
     },
-    **{frozenset(pair): 0.4 for pair in (("un", "ong"), ("o", "uo"), ("ie", "ve"), ("ai", "ei"), ("ao", "ou"))},
+    **{frozenset(pair): 0.4 for pair in (("un", "ong"), ("o", "uo"), ("ie", "ue"), ("ai", "ei"), ("ao", "ou"))},
 }
 
 
@@ -60,9 +64,8 @@ def sounds(text: str, language: str) -> tuple[str, ...]:
     bare = words_only(text)
     if not language.startswith("zh"):
         return tuple("".join(jellyfish.metaphone(word) or word for word in bare.split()))
-    initials = lazy_pinyin(bare, style=Style.INITIALS, strict=False)
-    finals = lazy_pinyin(bare, style=Style.FINALS, strict=False)
-    return tuple(part for pair in zip(initials, finals, strict=False) for part in (f"i:{pair[0]}", f"f:{pair[1]}"))
+    syllables = (_SYLLABLE.match(syllable) for syllable in lazy_pinyin(bare, style=Style.NORMAL))
+    return tuple(part for found in syllables if found for part in (f"i:{found[1]}", f"f:{found[2]}"))
 
 
 def distance(one: Sequence[str], two: Sequence[str]) -> float:
@@ -117,20 +120,52 @@ def _commands(context: Context, language: str) -> None:
 
 
 def _intents(context: Context, language: str) -> None:
-    """W32: examples of two flows heard as the same. Only those whose sounds begin or end alike are compared."""
+    """W32: examples of two flows heard as the same, once a pair of flows."""
     said: list[Said] = []
     for name, flow in context.triggers.items():
         assert flow.trigger is not None
         for number, example in enumerate(flow.trigger.examples.get(language, ())):
             at = flow.trigger.where("examples", language, number)
             said += [Said(phrase, name, at) for phrase in phrases([example], 3)]
-    by_head: dict[tuple[str, ...], list[Said]] = {}
-    for each in said:
-        key = sounds(each.phrase, language)
-        by_head.setdefault(("head", *key[:4]), []).append(each)
-        by_head.setdefault(("tail", *key[-4:]), []).append(each)
-    for group in by_head.values():
-        _compare(context, "W32", group, language, "flows")
+    keys = [sounds(each.phrase, language) for each in said]
+    told: set[tuple[str, str]] = set()
+    for one, two in _close_pairs(keys):
+        owners = said[one].owner, said[two].owner
+        if owners[0] == owners[1] or said[one].phrase == said[two].phrase or owners in told:
+            continue
+        if (apart := distance(keys[one], keys[two])) <= ALIKE:
+            told.add(owners)
+            _tell(context, "W32", said[one], said[two], f"flows sound alike in {language}", apart)
+
+
+def _close_pairs(keys: list[tuple[str, ...]]) -> Iterable[tuple[int, int]]:
+    """Pairs that may be within ALIKE: by edit distance with every confusable sound merged, which is never more than
+    `distance`. Done in C, because all pairs of all examples of a large hotline are millions."""
+    merged = ["".join(_MERGED.setdefault(_class(sound), chr(0x100 + len(_MERGED))) for sound in key) for key in keys]
+    for start in range(0, len(merged), 200):
+        rows = merged[start : start + 200]
+        scores = process.cdist(rows, merged, scorer=Levenshtein.normalized_distance, score_cutoff=ALIKE)
+        for row, column in zip(*np.nonzero(scores <= ALIKE), strict=True):
+            if start + row < column:
+                yield start + int(row), int(column)
+
+
+_MERGED: dict[str, str] = {}
+"""Class of sounds -> a character of its own."""
+_GROUPS = {
+    **{f"i:{sound}": "i:z" for sound in ("z", "zh", "c", "ch", "s", "sh", "j", "q", "x")},
+    **{f"i:{sound}": "i:n" for sound in ("n", "l", "r")},
+    **{
+        f"i:{sound}": f"i:{group}"
+        for group, pair in {"f": "fh", "b": "bp", "d": "dt", "g": "gk"}.items()
+        for sound in pair
+    },
+    **{f"f:{final}": f"f:{min(pair)}" for pair in _CLOSE_FINALS for final in pair},
+}
+
+
+def _class(sound: str) -> str:
+    return _GROUPS.get(sound, sound)
 
 
 def _compare(context: Context, code: str, said: list[Said], language: str, what: str, first: int | None = None) -> None:
@@ -147,8 +182,12 @@ def _compare(context: Context, code: str, said: list[Said], language: str, what:
                 continue
             if (apart := distance(keys[index], keys[other])) <= ALIKE:
                 told.add((one.owner, two.owner))
-                message = f"{what} sound alike in {language}: `{one.phrase}` and `{two.phrase}` (distance {apart:.2f})"
-                context.add(two.at, code, message, "choose words that differ in more than one sound")
+                _tell(context, code, one, two, f"{what} sound alike in {language}", apart)
+
+
+def _tell(context: Context, code: str, one: Said, two: Said, what: str, apart: float) -> None:
+    message = f"{what}: `{one.phrase}` and `{two.phrase}` (distance {apart:.2f})"
+    context.add(two.at, code, message, "choose words that differ in more than one sound")
 
 
 def _vocabulary(context: Context, language: str) -> None:
