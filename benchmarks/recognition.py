@@ -5,8 +5,8 @@
 English: word error rate; Mandarin: character error rate. Both over all clips of a set (errors / reference length). CPU
 is process time, engines on one thread; the first clip is heard twice and counted once, for warmth. Before comparing,
 reference and hypothesis go through the same normalisation:
-- English: lower case; digits as words (17 = seventeen, 70th = seventieth); "mr" = mister; hyphens split words; other
-  punctuation dropped, apostrophes inside words kept.
+- English: lower case; digits as words (17 = seventeen, 70th = seventieth); "mr" = mister; hyphens split words but
+  for re- and de-; other punctuation dropped, apostrophes inside words kept.
 - Mandarin: traditional as simplified characters (OpenCC); digits as Chinese numerals (33 = 三十三, 0.33 = 零点三三);
   everything but characters and letters dropped; lower case.
 """
@@ -80,6 +80,7 @@ def normal_en(text: str) -> list[str]:
     text = re.sub(r"(\d),(?=\d{3})", r"\1", text)
     text = re.sub(r"(\d+)(?:st|nd|rd|th)\b", lambda found: ordinal_en(int(found[1])), text)
     text = re.sub(r"\d+", lambda found: f" {_spoken_en(found[0])} ", text)
+    text = re.sub(r"\b(re|de)-", r"\1", text)
     words = re.sub(r"[^a-z' ]", " ", text).split()
     words = [word.strip("'") for word in words]
     return [{"mr": "mister", "fourtieth": "fortieth"}.get(word, word) for word in words if word]

@@ -25,7 +25,7 @@ class Cuts:
     pause_ms: int = 300
     """Silence that counts as a pause."""
     skip_ms: int = 2_000
-    """Silence longer than this is left out, but for a pause's length before the speech that follows."""
+    """Longer silence is left out, but for at most so much of it before the speech that follows."""
 
 
 @dataclass(frozen=True, slots=True)
