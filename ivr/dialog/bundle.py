@@ -1,7 +1,7 @@
 """A bundle: a hotline's flows, prompts and understanding as one thing, named by its hash.
 
-Flows and model are made from the same files and never mixed, so they cannot fall out of step. A call keeps the bundle it
-began with.
+Flows and model are made from the same files and never mixed, so they cannot fall out of step. A call keeps the bundle
+it began with.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ def understanding_spec(definition: Definition) -> UnderstandingSpec:
         intents={name: dict(trigger.examples) for name, trigger in triggers.items()},
         titles={name: dict(trigger.title) for name, trigger in triggers.items()},
         commands={name: dict(command.phrases) for name, command in hotline.commands.items() if command.phrases},
-        options={
-            key: {option.value: dict(option.phrases) for option in slot.options} for key, slot in options.items()
-        },
+        options={key: {option.value: dict(option.phrases) for option in slot.options} for key, slot in options.items()},
         lexicon=tuple(Term(term.term, tuple(term.sounds_like)) for term in hotline.lexicon),
     )
 
@@ -102,7 +100,8 @@ def default_cache() -> Path:
 
 def _trained(spec: UnderstandingSpec, encoder: Encoders, cache: Path) -> Understanding:
     """The model of these phrases: from the cache where the same was trained before. A damaged file is trained anew."""
-    if not hasattr(Understanding, "from_bytes"): return train(spec, encoder)  # TEMP
+    if not hasattr(Understanding, "from_bytes"):
+        return train(spec, encoder)  # TEMP
     path = cache / "understanding" / f"{cache_key(spec, encoder)}.bin"
     try:
         return Understanding.from_bytes(path.read_bytes(), encoder)

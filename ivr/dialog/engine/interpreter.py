@@ -220,15 +220,19 @@ def _detect_language(turn: Turn, event: ev.Heard) -> None:
 def _anger(turn: Turn, event: ev.Heard, readings: Sequence[ev.Reading]) -> bool:
     """Rule 12. True when the `anger` event has taken over the turn."""
     state = turn.state
-    words = max(
-        (float(r.value) for r in readings if r.kind == "anger" and isinstance(r.value, int | float)), default=0.0
-    )
+    words = max((_lexical(reading) for reading in readings if reading.kind == "anger"), default=0.0)
     state.anger = round(max(state.anger * 0.8, anger_score(words, state.failures, event.loudness_dbfs)), 4)
     if state.anger < turn.program.anger_on or "anger" in state.raised:
         return False
     state.raised.append("anger")
     turn.decide("12 anger", score=state.anger, words=words, failures=state.failures, loudness=event.loudness_dbfs)
     return ladder.catch(turn, "anger", onward="ask")
+
+
+def _lexical(reading: ev.Reading) -> float:
+    """How angry the words are, before failures and loudness are weighed in."""
+    lexical = reading.detail.get("lexical", reading.p)
+    return float(lexical) if isinstance(lexical, int | float) else 0.0
 
 
 def _shown(turn: Turn, readings: Sequence[ev.Reading]) -> list[ev.JsonValue]:

@@ -18,7 +18,10 @@ def read_keys(slot: SlotCode | None, digits: str, now: dt.datetime) -> list[Read
         value = _value(slot, digits, now.date())
     except ValueError:
         return [Reading("fill", digits, 1.0, slot.name, digits, detail={"error": "form"})]
-    return [] if value is None else [Reading("fill", value, 1.0, slot.name, digits)]
+    if value is None:
+        return []
+    wrong = slot.length is not None and not slot.length[0] <= len(digits) <= slot.length[1]
+    return [Reading("fill", value, 1.0, slot.name, digits, detail={"error": "length"} if wrong else {})]
 
 
 def _value(slot: SlotCode, digits: str, today: dt.date) -> JsonValue:

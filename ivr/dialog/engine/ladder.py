@@ -21,7 +21,8 @@ Onward: TypeAlias = Literal["ask", "leave", "handover_over", "end", "none"]
 
 
 def find(turn: Turn, event: str) -> tuple[str, tuple[HandlerCode, ...]] | None:
-    """The ladder for an event, and the name it is caught by: the nearest scope that has one; inside a scope the longest name that is a prefix."""
+    """The ladder for an event, and the name it is caught by: the nearest scope that has one, and inside it the longest
+    name that is a prefix."""
     scopes: list[Catch] = []
     if turn.state.frames:
         step = turn.step

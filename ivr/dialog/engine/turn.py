@@ -74,7 +74,7 @@ class Turn:
         mode = f":{question.mode}" if question and question.mode not in ("ask", "route") else ""
         return f"{self.frame.flow}/{self.frame.step or 'end'}{mode}"
 
-    def decide(self, rule: str, source: str = "", **detail: JsonValue) -> None:
+    def decide(self, rule: str, source: str = "", /, **detail: JsonValue) -> None:
         self.decisions.append(Decision(rule, self.label(), source, detail))
 
     def now(self) -> dt.datetime:

@@ -30,7 +30,7 @@ class Backend(Protocol):
 
 
 class GivenBackend:
-    """Results by action: a result, `error.timeout`, `{delay, result}`, or a list of these, one a call (the last stays)."""
+    """Results by action: a result, `error.timeout`, `{delay, result}`, or a list of them, one a call; the last stays."""
 
     def __init__(self, given: Mapping[str, JsonValue]) -> None:
         self._given = given
@@ -56,7 +56,7 @@ def read_reply(name: str, answer: JsonValue, timeout_ms: int) -> Reply:
         kind = answer.removeprefix("error.")
         if kind not in _FAILURES:
             raise InputError(f"given.actions.{name}: {answer} is none of error.timeout, error.http, error.data")
-        return Reply(None, cast("Failure", kind), "given by the test", timeout_ms if kind == "timeout" else 0)
+        return Reply(None, kind, "given by the test", timeout_ms if kind == "timeout" else 0)
     if isinstance(answer, dict) and "delay" in answer and set(answer) <= {"delay", "result"}:
         delay = parse_duration(answer["delay"])
         if delay >= timeout_ms:

@@ -102,7 +102,8 @@ def junit_report(hotline: str, results: Sequence[TestResult]) -> str:
     ]
     for result in results:
         file, _, line = result.source.rpartition(":")
-        head = f'  <testcase name={quoteattr(result.name)} file={quoteattr(file)} line="{line}" time="{result.seconds:.4f}"'
+        place = f'file={quoteattr(file)} line="{line}" time="{result.seconds:.4f}"'
+        head = f"  <testcase name={quoteattr(result.name)} {place}"
         if result.passed:
             lines.append(head + "/>")
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -243,9 +244,8 @@ def picked_intents(decisions: Sequence[ev.Decision]) -> list[str]:
         if isinstance(intent, str):
             found.append(intent)
         picked = decision.detail.get("picked")
-        for item in picked if isinstance(picked, list) else []:
-            if isinstance(item, dict) and not item.get("slot") and isinstance(item.get("value"), str):
-                found.append(str(item["value"]))
+        items = [item for item in picked if isinstance(item, dict)] if isinstance(picked, list) else []
+        found += [str(item["value"]) for item in items if not item.get("slot") and isinstance(item.get("value"), str)]
     return list(dict.fromkeys(found))
 
 
@@ -270,7 +270,7 @@ def _call_checks(wanted: ev.JsonValue, calls: Sequence[ev.CallAction]) -> list[t
     if isinstance(wanted, list):
         return [("called", name, ", ".join(names) or "nothing", name in names) for name in wanted]
     checks: list[tuple[str, object, object, bool]] = []
-    for name, args in (wanted or {}).items() if isinstance(wanted, dict) else []:
+    for name, args in wanted.items() if isinstance(wanted, dict) else []:
         found = [dict(call.args) for call in calls if call.name == name]
         given = args if isinstance(args, dict) else {}
         holds = any(all(same(value, call.get(key)) for key, value in given.items()) for call in found)
@@ -298,9 +298,8 @@ def compares(wanted: str, actual: float) -> bool:
         raise InputError(f"cannot compare with {wanted!r}")
     number = float(parse_duration(found[2])) if found[2][-1].isalpha() else float(found[2])
     sign = found[1] or "=="
-    return {
-        "<=": actual <= number, ">=": actual >= number, "<": actual < number, ">": actual > number, "==": actual == number,
-    }[sign]  # fmt: skip
+    compare = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt, "==": operator.eq}
+    return bool(compare[sign](actual, number))
 
 
 def shown(value: object) -> str:

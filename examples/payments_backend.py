@@ -1,0 +1,259 @@
+"""A small bank for dialogs/payments: customers, cards, transfers, charges, tickets, all in memory.
+
+    python examples/payments_backend.py [--host 127.0.0.1] [--port 8090] [--fault PATH=MODE]
+
+What can go wrong can be asked for: header `X-Fault: hang|rubbish|500|slow`, query `?fault=...`, the same for every
+request of a path by `--fault /cards/find=hang`, and by calling from a number that ends in 0500 (500), 0408 (hang) or
+0666 (rubbish). `GET /log` shows what was asked, for tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import itertools
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+Answer: TypeAlias = Callable[[web.Request], Awaitable[dict[str, Any]]]
+
+HANG_S = 60.0
+SLOW_S = 2.0
+BY_NUMBER = {"0500": "500", "0408": "hang", "0666": "rubbish"}
+REASONS = {
+    "password": {"en": "It was locked after three wrong passwords", "zh": "因为密码输错三次，账户被锁了"},
+    "abroad": {"en": "It was locked after a payment abroad", "zh": "因为一笔境外支付，账户被锁了"},
+}
+
+
+@dataclass
+class Card:
+    id: str
+    last4: str
+    locked: str = ""
+    """Key of REASONS; empty = not locked."""
+    frozen: bool = False
+
+
+@dataclass
+class Customer:
+    name: str
+    cards: list[Card]
+    guesses: list[dict[str, Any]] = field(default_factory=list)
+    vip: bool = False
+    transfers: list[dict[str, Any]] = field(default_factory=list)
+    charges: list[dict[str, Any]] = field(default_factory=list)
+
+
+def days_ago(days: int) -> str:
+    return (dt.date.today() - dt.timedelta(days=days)).isoformat()
+
+
+def customers() -> dict[str, Customer]:
+    """By telephone number. Days count from today, so that `yesterday` is always right."""
+    return {
+        "13800138000": Customer(
+            "Li Na",
+            [Card("C1", "4412"), Card("C2", "1234")],
+            transfers=[
+                {"id": "T1", "amount": 200, "day": days_ago(1), "state": "pending", "arrives": days_ago(-1)},
+                {"id": "T2", "amount": 500, "day": days_ago(3), "state": "late", "arrives": days_ago(2)},
+                {"id": "T3", "amount": 80, "day": days_ago(2), "state": "returned", "arrives": days_ago(2)},
+            ],
+            charges=[{"id": "X1", "amount": 15, "day": days_ago(1), "merchant": "Cloud Video"}],
+        ),
+        "13900139000": Customer(
+            "Wang Wei",
+            [Card("C3", "4412", locked="password"), Card("C4", "1357", locked="password")],
+            guesses=[{"intent": "blocked", "p": 0.82}],
+        ),
+        "13700137000": Customer(
+            "Zhang Min",
+            [Card("C5", "8888"), Card("C6", "5678")],
+            guesses=[{"intent": "dispute", "p": 0.74}],
+            vip=True,
+            charges=[{"id": "X2", "amount": 99, "day": days_ago(2), "merchant": "云麦健康"}],
+        ),
+        "12025550143": Customer(
+            "Sam Carter", [Card("C7", "1357", locked="abroad")], guesses=[{"intent": "blocked", "p": 0.9}]
+        ),
+    }
+
+
+class Bank:
+    """The data, and one handler a path. Every answer is JSON; commits are remembered by idempotency key."""
+
+    def __init__(self, faults: dict[str, str] | None = None) -> None:
+        self.customers = customers()
+        self.faults = faults or {}
+        self.log: list[dict[str, Any]] = []
+        self._numbers = itertools.count(7001)
+        self._done: dict[str, dict[str, Any]] = {}
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[self._middleware])
+        routes: list[tuple[str, str, Answer]] = [
+            ("GET", "/health", self.health),
+            ("GET", "/log", self.show_log),
+            ("GET", "/customers/{phone}", self.profile),
+            ("POST", "/cards/find", self.find_card),
+            ("POST", "/unlock", self.unlock),
+            ("POST", "/freeze", self.freeze),
+            ("GET", "/transfers", self.find_transfer),
+            ("POST", "/traces", self.numbered),
+            ("GET", "/charges", self.find_charge),
+            ("POST", "/disputes", self.numbered),
+            ("POST", "/phones", self.change_phone),
+            ("POST", "/tickets", self.numbered),
+            ("POST", "/surveys", self.survey),
+        ]
+        app.add_routes([web.route(method, path, self._answering(answer)) for method, path, answer in routes])
+        return app
+
+    def _answering(self, answer: Answer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            key = request.headers.get("Idempotency-Key", "")
+            if not key or key not in self._done:
+                try:
+                    result = await answer(request)
+                except (KeyError, ValueError) as error:
+                    return web.json_response({"error": f"bad request: {error}"}, status=400)
+                if not key:
+                    return web.json_response(result)
+                self._done[key] = result
+            return web.json_response(self._done[key])
+
+        return handle
+
+    @web.middleware
+    async def _middleware(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        body = await request.json() if request.can_read_body else {}
+        request["body"] = body if isinstance(body, dict) else {}
+        self.log.append({"method": request.method, "path": request.path, "body": request["body"]})
+        broken = await self._fault(request)
+        if broken is not None:
+            return broken
+        response: web.StreamResponse = await handler(request)
+        return response
+
+    async def _fault(self, request: web.Request) -> web.StreamResponse | None:
+        number = str(
+            request["body"].get("phone") or request.query.get("phone") or request.match_info.get("phone") or ""
+        )
+        wanted = (
+            request.headers.get("X-Fault")
+            or request.query.get("fault")
+            or self.faults.get(request.path)
+            or BY_NUMBER.get(number[-4:], "")
+        )
+        if wanted == "500":
+            return web.json_response({"error": "out of order"}, status=500)
+        if wanted == "rubbish":
+            return web.Response(text="<html>not what you asked for", content_type="text/html")
+        if wanted == "hang":
+            await asyncio.sleep(HANG_S)
+        if wanted == "slow":
+            await asyncio.sleep(SLOW_S)
+        return None
+
+    # -- answers
+
+    async def health(self, request: web.Request) -> dict[str, Any]:
+        return {"ok": True}
+
+    async def show_log(self, request: web.Request) -> dict[str, Any]:
+        return {"requests": self.log}
+
+    async def profile(self, request: web.Request) -> dict[str, Any]:
+        customer = self._customer(request.match_info["phone"])
+        if customer is None:
+            return {"known": False, "vip": False, "guesses": []}
+        return {"known": True, "vip": customer.vip, "guesses": customer.guesses}
+
+    async def find_card(self, request: web.Request) -> dict[str, Any]:
+        body = request["body"]
+        customer = self._customer(str(body["phone"]))
+        for card in customer.cards if customer else []:
+            if card.last4 == str(body["last4"]):
+                reason = REASONS[card.locked].get(str(body.get("lang", "en")), "") if card.locked else ""
+                return {"found": True, "id": card.id, "locked": bool(card.locked), "reason": reason}
+        return {"found": False, "id": "", "locked": False, "reason": ""}
+
+    async def unlock(self, request: web.Request) -> dict[str, Any]:
+        card = self._card(str(request["body"]["card"]))
+        if card is None or card.frozen:
+            return {"ok": False}
+        card.locked = ""
+        return {"ok": True}
+
+    async def freeze(self, request: web.Request) -> dict[str, Any]:
+        card = self._card(str(request["body"]["card"]))
+        if card is None:
+            raise web.HTTPNotFound(text="no such card")
+        card.frozen = True
+        return {"number": str(next(self._numbers))}
+
+    async def find_transfer(self, request: web.Request) -> dict[str, Any]:
+        found = self._find(request, "transfers")
+        missing = {"found": False, "state": "", "arrives": days_ago(0), "id": ""}
+        return {"found": True, **{key: found[key] for key in ("state", "arrives", "id")}} if found else missing
+
+    async def find_charge(self, request: web.Request) -> dict[str, Any]:
+        found = self._find(request, "charges")
+        return {"found": bool(found), "merchant": found.get("merchant", ""), "id": found.get("id", "")}
+
+    async def numbered(self, request: web.Request) -> dict[str, Any]:
+        """Traces, disputes, tickets: filed under a number."""
+        return {"number": str(next(self._numbers))}
+
+    async def change_phone(self, request: web.Request) -> dict[str, Any]:
+        old, new = digits(str(request["body"]["phone"])), digits(str(request["body"]["new_phone"]))
+        if self._customer(new) is not None:
+            return {"ok": False}
+        customer = self._customer(old)
+        if customer is not None:
+            self.customers[new] = customer
+        return {"ok": True}
+
+    async def survey(self, request: web.Request) -> dict[str, Any]:
+        return {"ok": True}
+
+    # -- look-up
+
+    def _customer(self, phone: str) -> Customer | None:
+        """By number, with or without country code."""
+        wanted = digits(phone)
+        return self.customers.get(wanted) or self.customers.get(wanted.removeprefix("86"))
+
+    def _card(self, card_id: str) -> Card | None:
+        cards = (card for customer in self.customers.values() for card in customer.cards)
+        return next((card for card in cards if card.id == card_id), None)
+
+    def _find(self, request: web.Request, kind: str) -> dict[str, Any]:
+        customer = self._customer(request.query.get("phone", ""))
+        amount, day = float(request.query["amount"]), request.query["day"]
+        entries: list[dict[str, Any]] = getattr(customer, kind) if customer else []
+        return next((entry for entry in entries if entry["amount"] == amount and entry["day"] == day), {})
+
+
+def digits(text: str) -> str:
+    return re.sub(r"\D", "", text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The bank behind dialogs/payments.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--fault", action="append", default=[], metavar="PATH=MODE", help="hang, rubbish, 500 or slow")
+    args = parser.parse_args()
+    faults = dict(fault.split("=", 1) for fault in args.fault)
+    web.run_app(Bank(faults).app(), host=args.host, port=args.port)
+
+
+if __name__ == "__main__":
+    main()
