@@ -113,15 +113,16 @@ class SipCall:
                 raise SipError(f"header {name!r} holds a line break")
         self._act(lambda: self._incoming().reject(code, reason, *headers))
 
-    async def bye(self, reason: str = "") -> None:
-        """Hang up, whatever the state: BYE, CANCEL or 603. No error when the call is over already."""
+    async def bye(self, reason: str = "", refuse_with: int = 603) -> None:
+        """Hang up, whatever the state: BYE, CANCEL, or the refusal of a call that rings (a 5xx lets a proxy try another
+        node). No error when the call is over already."""
         leg = self._leg
         headers = (("Reason", f"SIP;cause=200;text={quote_string(reason)}"),) if reason else ()
         self._shell.enter()
         if isinstance(leg, OutgoingLeg) and leg.state is LegState.CALLING:
             leg.cancel()
         elif isinstance(leg, IncomingLeg) and leg.state is LegState.RINGING:
-            leg.reject(603)
+            leg.reject(refuse_with)
         else:
             leg.bye(*headers)
         self._shell.pump()

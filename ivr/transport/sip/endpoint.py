@@ -105,7 +105,7 @@ class SipEndpoint:
             registration.stop()
             self.pump()
         for call in list(self._calls.values()):
-            await call.bye("service is stopping")
+            await call.bye("service is stopping", refuse_with=503)
         await self._until_quiet(goodbye_s)
         for task in list(self._tasks):
             task.cancel()
@@ -261,6 +261,7 @@ class SipEndpoint:
             raise
         except Exception:
             log.exception("sip: the driver of call %s failed", call.info.call_id)
+            await call.bye("driver failed", refuse_with=500)
         finally:
             if call.end is None and self._agent is not None:
                 await call.bye()

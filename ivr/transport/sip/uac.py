@@ -103,6 +103,9 @@ class OutgoingLeg(Leg):
             return
         if response.code == 100:
             return
+        if response.to.tag and self.dialog is None:
+            # An early dialog (section 12.1.2): the peer may send UPDATE in it.
+            self.dialog = Dialog.of_client(self._exchange.request, response, self._exchange.peer)
         try:
             description = sdp_of(response)
             if description is not None and self.local is not None:
@@ -132,6 +135,8 @@ class OutgoingLeg(Leg):
 
     def _establish(self, dialog: Dialog, response: Response) -> None:
         assert self.local is not None
+        if self.dialog is not None and self.dialog.remote_tag == dialog.remote_tag:
+            dialog.remote_cseq = self.dialog.remote_cseq
         self.dialog = dialog
         self.core.timers.stop(self, "dial")
         self.learn_allow(response)

@@ -18,9 +18,10 @@ from ivr.transport.sip.events import (
     RegistrationChanged,
     TransferRequested,
 )
-from ivr.transport.sip.message import Peer, Request, new_response, parse_message
+from ivr.transport.sip.message import Peer, Request, Response, new_response, parse_message
 from ivr.transport.sip.sdp import Direction, LocalMedia
 from ivr.transport.sip.transaction import Timings
+from ivr.transport.sip.uas import caller_of
 
 A, B = "192.0.2.1", "192.0.2.2"
 LOCAL = LocalMedia(A, 30000)
@@ -177,6 +178,53 @@ def test_forked_answers(net: Any) -> None:
 
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+
+def test_early_dialog_takes_requests(net: Any) -> None:
+    """RFC 3261 12.1.2, RFC 3311: after 183 with media the peer may UPDATE them; the answer comes in the same dialog."""
+    network = net()
+    caller = network.agent(A)
+
+    def driver(event: Any) -> None:
+        if isinstance(event, Incoming):
+            event.leg.progress(LocalMedia(B, 5000))
+
+    network.agent(B, 2, driver)
+    leg = dial(network, caller)
+    network.run(1)
+    incoming = network.of(network.agents[B, 5060], Incoming)[0].leg
+    update = incoming.dialog.request("UPDATE", ("Contact", f"<sip:x@{B}>"), ("Content-Type", "application/sdp"))
+    update.body = SDP.replace(b"4000", b"5002")
+    update.headers.set("Via", f"SIP/2.0/UDP {B}:5060;branch=z9hG4bKearly")
+    caller.receive(bytes(update), Peer("UDP", B, 5060), network.now)
+    answer = parse_message(caller.take_outgoing()[0].data)
+    assert isinstance(answer, Response)
+    assert (answer.code, leg.media.port) == (200, 5002)
+    incoming.answer(LocalMedia(B, 5002))
+    network.run(1)
+    assert leg.state.value == "confirmed"
+    assert leg.dialog.remote_cseq == update.cseq.number
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ("From: <sip:+49301@x>;tag=1", "+49301"),
+        ('From: "A" <sip:+49-30.(2)@x>;tag=1', "+49302"),
+        ("From: <sip:anonymous@anonymous.invalid>;tag=1", ""),
+        ("From: <sip:a@x>;tag=1\r\nPrivacy: user;id", ""),
+        ('From: <sip:a@x>;tag=1\r\nP-Asserted-Identity: "B" <sip:b@x>, <tel:+1555>', "b"),
+        ("From: <sip:a@x>;tag=1\r\nP-Asserted-Identity: <tel:+1-555>", "+1555"),
+        ('From: <sip:a@x>;tag=1\r\nP-Asserted-Identity: "broken', "a"),
+        ("From: <sip:x>;tag=1", ""),
+    ],
+)
+def test_who_calls(headers: str, expected: str) -> None:
+    tail = "To: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n"
+    data = f"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9\r\n{headers}\r\n{tail}"
+    request = parse_message(f"{data}\r\n".encode())
+    assert isinstance(request, Request)
+    assert caller_of(request) == expected
 
 
 def test_answer_without_a_codec_of_ours(net: Any) -> None:

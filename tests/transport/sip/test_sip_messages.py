@@ -268,11 +268,11 @@ def test_quoting_round_trips(text: str) -> None:
     ],
 )  # fmt: skip
 def test_hostile_values_take_linear_time(hostile: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for core in (CORE.replace("<sip:caller@example.net>;tag=1", hostile), CORE.replace("192.0.2.15;branch", hostile)):
         with contextlib.suppress(MalformedMessage):
             parse_message(options(core=core))
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_names_and_numbers() -> None:
@@ -322,7 +322,7 @@ def test_framing_errors(data: bytes, reason: str | None) -> None:
 def test_messages_are_read_fast() -> None:
     """A budget, not a benchmark: well under 1 ms a message on any machine that can take calls."""
     data = VALID["wsinv"]
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(200):
         parse_message(data)
-    assert (time.perf_counter() - began) / 200 < 0.005
+    assert (time.process_time() - began) / 200 < 0.005

@@ -754,10 +754,35 @@ def test_driver_that_fails_hangs_up(lab: Any, caplog: pytest.LogCaptureFixture) 
     async def scenario(lab: Any) -> None:
         peer = await lab.peer()
         peer.send(peer.invite())
-        await peer.expect(603)
+        await peer.expect(500)
 
     lab(scenario, driver)
     assert "the driver of call" in caplog.text
+
+
+def test_driver_that_returns_hangs_up(lab: Any) -> None:
+    async def driver(call: SipCall) -> None:
+        call.ring()
+
+    async def scenario(lab: Any) -> None:
+        peer = await lab.peer()
+        peer.send(peer.invite())
+        await peer.expect(603)
+
+    lab(scenario, driver)
+
+
+def test_stop_refuses_what_rings(lab: Any) -> None:
+    """503, so that a proxy tries another node."""
+
+    async def scenario(lab: Any) -> None:
+        peer = await lab.peer()
+        peer.send(peer.invite())
+        await peer.expect(180)
+        await lab.endpoint.stop(goodbye_s=0)
+        await peer.expect(503)
+
+    lab(scenario, stay_ringing)
 
 
 def test_events_end_with_ended(lab: Any) -> None:
