@@ -39,6 +39,14 @@ _CLOSE_FINALS = {
     **{frozenset(pair): 0.4 for pair in (("un", "ong"), ("o", "uo"), ("ie", "ue"), ("ai", "ei"), ("ao", "ou"))},
 }
 
+_COSTS = {
+    (f"{kind}:{one}", f"{kind}:{two}"): cost
+    for kind, table in (("i", _CLOSE_INITIALS), ("f", _CLOSE_FINALS))
+    for pair, cost in table.items()
+    for one, two in (sorted(pair), sorted(pair, reverse=True))
+}
+"""Cost of hearing one sound for another, where it is less than 1."""
+
 
 class Said(NamedTuple):
     """A phrase, whose it is, and where that stands."""
@@ -77,20 +85,10 @@ def distance(one: Sequence[str], two: Sequence[str]) -> float:
     for row, left in enumerate(one, start=1):
         now = [float(row)]
         for column, right in enumerate(two, start=1):
-            now.append(min(before[column] + 1, now[column - 1] + 1, before[column - 1] + _cost(left, right)))
+            change = before[column - 1] + (0.0 if left == right else _COSTS.get((left, right), 1.0))
+            now.append(min(before[column] + 1.0, now[-1] + 1.0, change))
         before = now
     return before[-1] / longest
-
-
-def _cost(left: str, right: str) -> float:
-    if left == right:
-        return 0.0
-    pair = frozenset((left[2:], right[2:]))
-    if left.startswith("i:") and right.startswith("i:"):
-        return _CLOSE_INITIALS.get(pair, 1.0)
-    if left.startswith("f:") and right.startswith("f:"):
-        return _CLOSE_FINALS.get(pair, 1.0)
-    return 1.0
 
 
 def _options(context: Context, language: str) -> None:

@@ -9,9 +9,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from ivr.dialog.schema.base import Node
-from ivr.dialog.schema.values import Key, Language, Text, Texts, problem
+from ivr.dialog.schema.values import LANGUAGE_PATTERN, Key, Language, Text, Texts, problem
 
-LANGUAGE_PATTERN = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$"
 PHRASES_SCHEMA: JsonSchemaValue = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 
@@ -56,10 +55,11 @@ class Prompt(Node):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        variant = handler.resolve_ref_schema(handler(core))["properties"]["texts"]["additionalProperties"]["items"]
+        texts = handler.resolve_ref_schema(handler(core))["properties"]["texts"]
+        variant = texts["patternProperties"][LANGUAGE_PATTERN]["items"]
         one = {"anyOf": [{"type": "string"}, variant]}
         said = {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 1}]}
-        by_language = {"type": "object", "additionalProperties": said, "propertyNames": {"pattern": LANGUAGE_PATTERN}}
+        by_language = {"type": "object", "patternProperties": {LANGUAGE_PATTERN: said}, "additionalProperties": False}
         return {"description": cls.__doc__, "anyOf": [{"type": "string"}, {**by_language, "minProperties": 1}]}
 
     def variants(self, language: str) -> tuple[Variant, ...]:

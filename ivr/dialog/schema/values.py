@@ -153,7 +153,8 @@ Share = Annotated[
 Text = Annotated[str, StringConstraints(max_length=20_000)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 DottedName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}(\.[A-Za-z_][A-Za-z0-9_]{0,63})*$")]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$"
+Language = Annotated[str, StringConstraints(pattern=LANGUAGE_PATTERN)]
 Expression = Annotated[str, BeforeValidator(_as_expression), WithJsonSchema({"type": ["string", "boolean", "number"]})]
 """Text of a bare expression; compiled and checked by the lint."""
 Texts = Annotated[
@@ -169,5 +170,9 @@ Keys = Annotated[
 ]
 Hours = Annotated[str, AfterValidator(_check_hours)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
-SlotType = Annotated[str, AfterValidator(_check_slot_type)]
-ValueType = Annotated[str, AfterValidator(_check_value_type)]
+SlotType = Annotated[
+    str,
+    AfterValidator(_check_slot_type),
+    WithJsonSchema({"anyOf": [{"enum": list(SLOT_TYPES)}, {"type": "string", "pattern": r"\."}]}),
+]
+ValueType = Annotated[str, AfterValidator(_check_value_type), WithJsonSchema({"enum": list(VALUE_TYPES)})]
