@@ -219,7 +219,7 @@ class UserAgent:
         if request.method != "INVITE":
             # BYE, UPDATE, INFO, PRACK and NOTIFY live in dialogs; we take no REFER outside of one.
             return self._refuse(request, 603 if request.method == "REFER" else 481)
-        if not parse_uri(request.uri).host:
+        if parse_uri(request.uri).scheme not in ("sip", "sips", "tel"):
             return self._refuse(request, 416)
         if request.body.strip() and request.content_type != SDP_TYPE:
             return self._refuse(request, 415, ("Accept", SDP_TYPE))

@@ -118,6 +118,10 @@ class Headers:
         """The items of comma lists, over all values."""
         return [item for value in self.all(name) for item in split_quoted(value, ",") if item]
 
+    def tags(self, name: str) -> frozenset[str]:
+        """Option tags of Require or Supported, in lower case."""
+        return frozenset(item.lower() for item in self.tokens(name))
+
     def items(self) -> list[tuple[str, str]]:
         return [(name, value) for name, values in self._fields.values() for value in values]
 

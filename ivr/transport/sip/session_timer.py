@@ -49,14 +49,14 @@ class SessionTimer:
         """The 422 for an interval below our minimum (section 9)."""
         asked = parse_session_expires(request)
         minimum = self._core.settings.min_se
-        if asked is None or asked[0] >= minimum or "timer" not in request.headers.tokens("Supported"):
+        if asked is None or asked[0] >= minimum or "timer" not in request.headers.tags("Supported"):
             return None
         return new_response(request, 422, "", ("Min-SE", str(minimum)))
 
     def answer(self, request: Request) -> list[tuple[str, str]]:
         """Agree as UAS and start; the headers for the 2xx (section 9 with its table)."""
         asked = parse_session_expires(request)
-        peer_can = "timer" in request.headers.tokens("Supported")
+        peer_can = "timer" in request.headers.tags("Supported")
         if asked is None:
             if not peer_can or not self._core.settings.session_expires:
                 self._start(0, we_refresh=False)

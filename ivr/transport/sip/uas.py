@@ -34,7 +34,7 @@ class IncomingLeg(Leg):
         self._last_ring: tuple[int, bytes] = (0, b"")
         self._answer_later: LocalMedia | None = None
         self._reliable: ReliableProvisionals | None = None
-        if "100rel" in request.headers.tokens("Require"):
+        if "100rel" in request.headers.tags("Require"):
             self._reliable = ReliableProvisionals(core, transaction, self._prack_lost)
             self._reliable.on_idle = self._pracked
             self.on_prack = self._reliable.prack
