@@ -2,27 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import logging
+import ssl
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ivr.asr.config import default_config
+from aiohttp import web
+
+from ivr.asr.base import RecogniserSpec
+from ivr.asr.config import LanguagePasses, RecognitionConfig, default_config
 from ivr.asr.local import LocalRecognition
+from ivr.audio.hold import hold_tune
+from ivr.audio.wav import read_audio
 from ivr.backend.client import BackendClient
 from ivr.backend.request import Environment
 from ivr.call import events as call
+from ivr.call.settings import CallSettings
+from ivr.config import Config
+from ivr.console.health import add_routes
 from ivr.dialog.bundle import Bundle, build
+from ivr.dialog.events import JsonValue
 from ivr.dialog.understanding import Encoder
+from ivr.errors import ConfigError
+from ivr.models.manifest import models_root
 from ivr.models.verify import available
 from ivr.nlu_encoder import MODELS, OnnxEncoder
 from ivr.replay.engines import ReplayEngines
+from ivr.service.calls import CallServices
+from ivr.service.desk import ServiceDesk
+from ivr.service.hotline import Hotline, HotlineSettings
+from ivr.service.prepare import fixed_prompts
+from ivr.service.recognition import LiveRecognition
+from ivr.service.recorder import RecorderThread
+from ivr.service.sip_intake import SipIntake
+from ivr.service.synthesis import LiveSynthesis
+from ivr.transport.pacer import Pacer
+from ivr.transport.rtp.leg import RtpSettings
+from ivr.transport.rtp.ports import PortRange
+from ivr.transport.sip.config import SipConfig
+from ivr.transport.sip.endpoint import SipEndpoint
 from ivr.tts.local import LocalSynthesis
 from ivr.tts.prompts import RecordedPrompts
-from ivr.tts.settings import SynthesisSettings
+from ivr.tts.settings import SynthesisSettings, parse_voices
+from ivr.turn.barge_in import BargeInSettings
+from ivr.turn.gate import GateSettings
+
+_log = logging.getLogger(__name__)
 
 
 def encoders() -> dict[str, Encoder]:
     """The sentence encoders that have been fetched; without one a language is understood by n-grams alone."""
-    from ivr.models.manifest import models_root
-
     return {language: OnnxEncoder(models_root() / name) for language, name in MODELS.items() if available(name)}
 
 
@@ -47,3 +78,192 @@ def replay_engines(bundle: Bundle, folder: Path) -> ReplayEngines:
         environment_of(bundle),
         queue_events=((2000, call.QueueChanged("answered")),),
     )
+
+
+# --------------------------------------------------------------------------------------------- settings to components
+
+
+def recognition_config(config: Config) -> RecognitionConfig:
+    """Engines by language. Raises ConfigError for an engine nobody knows."""
+    base = default_config(workers=config.recognition.workers)
+    if not config.recognition.passes:
+        return base
+    languages = dict(base.languages)
+    engines: dict[str, RecogniserSpec] = dict(base.engines)
+    for language, passes in config.recognition.passes.items():
+        languages[language] = LanguagePasses(passes.get("stream", ""), passes.get("final", ""))
+    return RecognitionConfig(engines, languages, dict.fromkeys(engines, config.recognition.workers))
+
+
+def synthesis_settings(config: Config, data: Path) -> SynthesisSettings:
+    return SynthesisSettings(
+        voices=parse_voices(config.synthesis.voices), cache=data / "prompts", cache_mb=config.synthesis.cache_mb,
+        workers=config.synthesis.workers,
+    )  # fmt: skip
+
+
+def call_settings(config: Config) -> CallSettings:
+    section = config.call
+    return CallSettings(
+        gate=GateSettings(onset_ms=section.onset_ms), barge_in=BargeInSettings(duck_db=section.duck_db),
+        speculate_ms=section.speculate_ms, complete_ms=section.complete_ms,
+        incomplete_max_ms=section.incomplete_max_ms, adaptive_endpointing=section.adaptive,
+        reopen_ms=section.reopen_ms,
+    )  # fmt: skip
+
+
+def sip_config(config: Config) -> SipConfig:
+    section = config.sip
+    return SipConfig(
+        host=section.host, port=section.port, advertised_host=section.advertised, allow=section.allow,
+        digest_users=section.users, session_expires=section.session_expires, tls=_tls(config),
+        tls_port=section.tls_port, max_calls=config.service.max_calls + 10,
+    )  # fmt: skip
+
+
+def _tls(config: Config) -> ssl.SSLContext | None:
+    section = config.sip
+    if not section.tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(section.tls_certificate, section.tls_key or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"sip.tls_certificate: {section.tls_certificate} cannot be used: {error}") from error
+    return context
+
+
+# ------------------------------------------------------------------------------------------------------- the service
+
+
+class Service:
+    """A running hotline: SIP in, calls through the bot, people behind it, HTTP beside it."""
+
+    def __init__(self, config: Config, bundle: Bundle) -> None:
+        self.config = config
+        self.data = Path(config.service.data)
+        folder = Path(config.service.hotline)
+        self.bundle = bundle
+        self.pacer = Pacer()
+        self.recorder = RecorderThread()
+        environment = environment_of(bundle)
+        self._recognition = LiveRecognition(recognition_config(config))
+        self._synthesis = LiveSynthesis(synthesis_settings(config, self.data), RecordedPrompts(folder))
+        self._ports = PortRange(config.sip.host, config.rtp.low, config.rtp.high)
+        self._rtp = RtpSettings(
+            symmetric=config.rtp.symmetric, first_packet_s=config.rtp.first_packet_s, silence_s=config.rtp.lost_after_s
+        )
+        self.sip = SipEndpoint(sip_config(config), self._on_call)
+        self.desk = ServiceDesk(config, bundle, self.sip, self.pacer, self._ports, self._rtp, self.data)
+        self._backend = BackendClient(environment, self.desk.actions)
+        self._services = CallServices(self._recognition, self._synthesis, self._backend, self.desk)
+        music = read_audio(config.call.music) if config.call.music else hold_tune()
+        settings = HotlineSettings(self.data, config.call.detector, config.service.record, call_settings(config), music)
+        self.hotline = Hotline(
+            bundle, settings, self._services, self.pacer, self.recorder, self.desk.calls, self.desk, environment
+        )
+        self.intake = SipIntake(self.hotline, self._ports, self._rtp, self.ready)
+        self.desk.lines = self.intake.lines
+        self._draining = False
+        self._started = False
+        self._answered = 0
+        self._web: web.AppRunner | None = None
+        self.http_address: tuple[str, int] = ("", 0)
+
+    async def _on_call(self, sip_call: object) -> None:
+        self._answered += 1
+        await self.intake.on_call(sip_call)  # type: ignore[arg-type]
+
+    async def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
+        """Load the engines, open the doors. Raises ConfigError, ModelError, SipError with what to do."""
+        languages = self.bundle.definition.hotline.languages
+        progress("loading recognisers")
+        await self._recognition.start()
+        progress("loading voices")
+        await self._synthesis.service.start(languages)
+        await self.desk.start()
+        self.pacer.start()
+        await self.sip.start()
+        await self._open_http()
+        self._started = True
+        # What was loaded so far lives as long as the process: the collector need not walk it while calls are on.
+        gc.collect()
+        gc.freeze()
+
+    async def prepare(self) -> None:
+        """Render the hotline's fixed prompts into the cache, in the background: calls go first."""
+        if not self.config.synthesis.prepare:
+            return
+        requests = fixed_prompts(self.bundle)
+        prepared = await self._synthesis.service.prepare(requests)
+        _log.info("%d of %d fixed prompts are ready", prepared.made, len(requests))
+        for request, reason in prepared.failed:
+            _log.warning("prompt %r cannot be spoken: %s", request.text[:60], reason)
+
+    async def _open_http(self) -> None:
+        app = web.Application()
+        add_routes(app, self)
+        self._web = web.AppRunner(app, access_log=None)
+        await self._web.setup()
+        site = web.TCPSite(self._web, self.config.http.host, self.config.http.port)
+        try:
+            await site.start()
+        except OSError as error:
+            address = f"{self.config.http.host}:{self.config.http.port}"
+            raise ConfigError(f"http: cannot listen on {address}: {error.strerror}") from error
+        host, port = self._web.addresses[0][:2]
+        self.http_address = (str(host), int(port))
+
+    async def stop(self, drain_s: float | None = None) -> None:
+        """Take no more calls, let the current ones end, close everything."""
+        self._draining = True
+        await self.sip.stop(self.config.service.drain_s if drain_s is None else drain_s)
+        await self.desk.stop()
+        self.pacer.stop()
+        self._services.close()
+        await self._recognition.close()
+        await self._synthesis.service.close()
+        await self._backend.close()
+        if self._web is not None:
+            await self._web.cleanup()
+        await asyncio.to_thread(self.recorder.close)
+
+    # -- Status
+
+    def ready(self) -> str:
+        if self._draining:
+            return "the service is stopping"
+        if not self._started:
+            return "the service is starting"
+        if len(self.hotline.running) >= self.config.service.max_calls:
+            return f"{len(self.hotline.running)} calls are in progress (service.max_calls)"
+        stats = self._recognition.stats()
+        waiting = stats.waiting_ms if stats else 0.0
+        if waiting > self.config.service.max_backlog_ms:
+            return f"recognition is {waiting:.0f} ms behind (service.max_backlog_ms)"
+        return ""
+
+    def figures(self) -> Mapping[str, float]:
+        late = self.pacer.stats()
+        stats = self._recognition.stats()
+        return {
+            "calls": len(self.hotline.running),
+            "calls_total": self._answered,
+            "recognition_waiting_ms": stats.waiting_ms if stats else 0.0,
+            "synthesis_backlog": self._synthesis.service.backlog,
+            "recorder_backlog": self.recorder.backlog,
+            "recorder_failures_total": self.recorder.failures,
+            "tick_late_p99_ms": late.p99_ms,
+            "tick_late_max_ms": late.max_ms,
+            "worker_restarts_total": (stats.restarts if stats else 0) + self._synthesis.service.worker_restarts,
+        }
+
+    def calls(self) -> list[Mapping[str, JsonValue]]:
+        return [
+            {
+                "id": call_id, "caller": driver.info.caller, "called": driver.info.called,
+                "state": driver.session.state.value, "duration_ms": driver.duration_ms,
+                "transcript": [[who, text] for who, text in driver.session.transcript()],
+            }
+            for call_id, driver in self.hotline.running.items()
+        ]  # fmt: skip

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ivr.asr.base import RecognitionRequest, Transcript
 from ivr.asr.config import RecognitionConfig
-from ivr.asr.pool import Handle, RecognitionService
+from ivr.asr.pool import Handle, RecognitionService, RecognitionStats
 from ivr.call.driver import CallDriver
 from ivr.call.events import (
     CancelRecognition,
@@ -49,14 +47,23 @@ def event_of(utterance: int, transcript: Transcript) -> PartialTranscript | Fina
 class LiveRecognition:
     """One for a process. Results go to the call that owns the utterance, if it still wants them."""
 
-    def __init__(
-        self,
-        config: RecognitionConfig,
-        create: Callable[..., RecognitionService] = RecognitionService,
-    ) -> None:
-        self.service = create(config, self._transcript, self._failure)
+    def __init__(self, config: RecognitionConfig) -> None:
+        self._config = config
+        self._service: RecognitionService | None = None
         self._handles: dict[tuple[CallDriver, int], Handle] = {}
         self._owners: dict[int, tuple[CallDriver, int]] = {}
+
+    async def start(self) -> None:
+        """Load the models. Raises ModelError when an engine cannot be built."""
+        self._service = await RecognitionService.start(self._config, self._transcript, self._failure)
+
+    async def close(self) -> None:
+        if self._service is not None:
+            await self._service.close()
+
+    def stats(self) -> RecognitionStats | None:
+        """None until it has started."""
+        return self._service.stats() if self._service is not None else None
 
     def carry_out(self, driver: CallDriver, command: RecognitionCommand) -> None:
         key = (driver, command.utterance)
@@ -79,8 +86,11 @@ class LiveRecognition:
             self._drop(key)
 
     def _open(self, key: tuple[CallDriver, int], command: StartRecognition) -> None:
+        if self._service is None:
+            key[0].later(RecognitionFailed(key[1], "the recognisers are not loaded yet"))
+            return
         try:
-            handle = self.service.open(request_of(command))
+            handle = self._service.open(request_of(command))
         except EngineError as error:
             key[0].later(RecognitionFailed(key[1], str(error)))
             return
