@@ -47,9 +47,9 @@ LIKELY_WORDS = -0.95
 some strings of digits."""
 NO_SPEECH_WEIGHT = 2.0
 NOISE_BELOW = -2.1
-"""Others must have log-probability - `NO_SPEECH_WEIGHT` x no-speech probability above this. Either figure alone does not
-part short words from noise: of 101 clips of short speech this loses 9, most of them single digits of 0.3 s, and of 29
-noises it takes 4 for words."""
+"""Others must have log-probability - `NO_SPEECH_WEIGHT` x no-speech probability above this. Neither figure alone parts
+short words from noise: of 101 clips of short speech this loses 9, most of them single digits of 0.3 s, and of 29 noises
+it takes 4 for words."""
 PLAUSIBLE_OPTION = -3.5
 """Mean log-probability a token of an option that may have been said: on noise the best was -4.3."""
 TOKENS_A_SECOND = 12
