@@ -8,11 +8,15 @@ waits in the queue. The synchronous call made here returns when the sound is the
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
+import shutil
+import tempfile
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import espeakng_loader
@@ -56,6 +60,7 @@ def _engine() -> tuple[Any, Any]:
 
         engine = pyttsx3.init("espeak")
         _keep.append(engine)
+        atexit.register(_keep.clear)  # its __del__ needs modules that are gone at the interpreter's very end
         return espeak.EspeakDriver, _espeak
     except (OSError, RuntimeError, ImportError) as error:
         raise ModelError(
@@ -71,11 +76,29 @@ def voices() -> dict[str, str]:
     return {voice.id.rsplit("/", 1)[-1]: voice.languages[0] for voice in found}
 
 
+@lru_cache(maxsize=64)
+def _steady(voice: str) -> bytes | None:
+    """A copy of the voice's file without flutter: espeak-ng varies the pitch by where it stopped the last time, so the
+    same text would come out some samples longer or shorter each time. None for a voice that is no plain file."""
+    data = Path(espeakng_loader.get_data_path()) / "lang"
+    found = [path for path in data.rglob("*") if path.is_file() and path.name.lower() == voice.lower()]
+    if not found:
+        return None
+    copies = Path(tempfile.mkdtemp(prefix="ivr-espeak-"))
+    atexit.register(shutil.rmtree, copies, ignore_errors=True)
+    copy = copies / "steady"  # a file that is named like a voice of the data folder is refused
+    copy.write_bytes(found[0].read_bytes() + b"\nflutter 0\n")
+    return str(copy).encode()
+
+
 def speak(text: str, voice: str, wpm: int = NORMAL_WPM) -> tuple[bytes, list[Word]]:
-    """Signed 16 bit mono PCM at RATE, and its words. Raises SynthesisError."""
+    """Signed 16 bit mono PCM at RATE, and its words. The same text gives the same length and words (single samples may
+    differ by the phase of espeak-ng's noise). Raises SynthesisError."""
     with _lock:
         driver, api = _engine()
-        _set(driver, "voice", voice)
+        steady = _steady(voice)
+        if steady is None or api.dll.espeak_ng_SetVoiceByFile(steady) != api.EE_OK:
+            _set(driver, "voice", voice)
         _set(driver, "rate", max(MIN_WPM, min(MAX_WPM, wpm)))
         sound: list[bytes] = []
         found: list[Word] = []

@@ -40,14 +40,14 @@ _TITLES = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|St)\.")
 
 def english(text: str, *, british: bool = False) -> str:
     """Kokoro's symbols for English, punctuation kept. Raises SynthesisError."""
-    text = _INITIALS.sub(lambda found: found[0].replace(".", "").upper(), text)
+    text = _INITIALS.sub(lambda found: "-".join(found[0].upper().split("."))[:-1], text)
     text = _TITLES.sub(lambda found: found[0].removesuffix("."), text)
     parts: list[str] = []
     for index, part in enumerate(_PUNCTUATION.split(text)):
         if index % 2:
             parts.append(part.translate(_TO_ASCII) + " ")
         elif part.strip():
-            parts.append(_to_symbols(espeak.phonemes(part, "en-gb" if british else "en-us"), british=british))
+            parts.append(_to_symbols(espeak.phonemes(part, "en-gb-x-rp" if british else "en-us"), british=british))
     return "".join(parts).strip()
 
 
@@ -74,7 +74,7 @@ def mandarin(text: str) -> str:
 
 def _spelled(word: str) -> str:
     """Capitals are initials (VIP, ATM): letter by letter."""
-    return " ".join(word) if word.isupper() and len(word) <= 4 else word
+    return "-".join(word) if word.isupper() and len(word) <= 4 else word
 
 
 def _mandarin_only(text: str) -> str:

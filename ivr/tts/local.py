@@ -13,7 +13,7 @@ from ivr.tts.chain import reason
 from ivr.tts.clauses import Clause, split
 from ivr.tts.prompts import RecordedPrompts
 from ivr.tts.rendering import clause_request, join, place, render_clause
-from ivr.tts.settings import SynthesisSettings, VoiceChoice
+from ivr.tts.settings import Chains, SynthesisSettings, VoiceChoice
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ class LocalSynthesis:
 
     def __init__(self, settings: SynthesisSettings, prompts: RecordedPrompts | None = None) -> None:
         self._settings = settings
+        self._chains = Chains(settings)
         self._prompts = prompts
         self._cache = PromptCache(settings.cache, settings.cache_mb * 1024 * 1024)
         self._engines: dict[str, Synthesiser] = {}
@@ -63,7 +64,7 @@ class LocalSynthesis:
 
     def _clause(self, request: SpeechRequest, clause: Clause) -> SpeechAudio:
         reasons: list[str] = []
-        for choice in self._settings.chain(request.language, request.voice):
+        for choice in self._chains.of(request.language, request.voice):
             try:
                 return self._make(choice, clause_request(request, clause, choice.voice))
             except (SynthesisError, ModelError) as error:

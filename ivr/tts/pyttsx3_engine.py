@@ -28,7 +28,7 @@ class Pyttsx3Synthesiser:
         primary = request.language.split("-")[0].lower()
         voice = request.voice or DEFAULT_VOICES.get(primary, request.language)
         pcm, words = espeak.speak(request.text, voice, round(espeak.NORMAL_WPM * request.rate))
-        if not pcm:
+        if not words:
             raise SynthesisError(f"pyttsx3 made no sound of {request.text[:40]!r}")
         samples = resample(np.frombuffer(pcm, dtype="<i2").astype(np.int16), espeak.RATE, SAMPLE_RATE)
         marks = tuple(Mark(word.sample * SAMPLE_RATE // espeak.RATE, word.char) for word in words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.metadata import version as package_version
@@ -43,6 +44,7 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Synthesiser:
         raise ConfigError(f"synthesiser {name!r}: wrong settings {dict(settings or {})!r}: {error}") from error
 
 
+@lru_cache(maxsize=32)
 def version(name: str) -> str:
     """What stands for the engine in a cache key: its model's version, or its package's."""
     if name in MODELS:

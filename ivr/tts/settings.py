@@ -46,7 +46,9 @@ class SynthesisSettings:
     """The same for the first clause of a worker, which loads the engine."""
 
     def chain(self, language: str, voice: str = "") -> tuple[VoiceChoice, ...]:
-        """Whom to ask, in order. `voice` is what the hotline names: a voice of the first engine, or `engine:voice`."""
+        """Whom to ask, in order. `voice` is what the hotline names: a voice of the first engine, or `engine:voice`.
+
+        Looks at files; a service asks `Chains`. Raises ConfigError for an unknown engine."""
         choices = self.voices.get(language) or self.voices.get(language.split("-")[0])
         if not choices:
             choices = tuple(VoiceChoice(name) for name in registry.preferred(language))
@@ -56,6 +58,20 @@ class SynthesisSettings:
             wanted = VoiceChoice.parse(voice)
             return (wanted, *(choice for choice in choices if choice.engine != wanted.engine))
         return (VoiceChoice(choices[0].engine, voice), *choices[1:])
+
+
+class Chains:
+    """`SynthesisSettings.chain`, looked up once for each language and voice."""
+
+    def __init__(self, settings: SynthesisSettings) -> None:
+        self._settings = settings
+        self._known: dict[tuple[str, str], tuple[VoiceChoice, ...]] = {}
+
+    def of(self, language: str, voice: str = "") -> tuple[VoiceChoice, ...]:
+        key = (language, voice)
+        if key not in self._known:
+            self._known[key] = self._settings.chain(language, voice)
+        return self._known[key]
 
 
 def parse_voices(table: Mapping[str, str | Iterable[str]]) -> dict[str, tuple[VoiceChoice, ...]]:
