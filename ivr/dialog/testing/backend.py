@@ -30,7 +30,7 @@ class Backend(Protocol):
 
 
 class GivenBackend:
-    """Results by action: a result, `error.timeout`, `{delay, result}`, or a list of them, one a call; the last stays."""
+    """Results by action: a result, `error.timeout`, `{delay, result}`, or a list of them (the last stays)."""
 
     def __init__(self, given: Mapping[str, JsonValue]) -> None:
         self._given = given

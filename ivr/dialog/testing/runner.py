@@ -174,8 +174,8 @@ class _Run:
             wanted = (turn.says,) if isinstance(turn.says, str) else turn.says
             checks += [("says", text, " / ".join(said) or "nothing", self._says(text, exchange)) for text in wanted]
         for name, value in (turn.slots or {}).items():
-            actual = self.simulator.slots.get(name)
-            checks.append((f"slots.{name}", value, actual, same(value, actual)))
+            held = self.simulator.slots.get(name)
+            checks.append((f"slots.{name}", value, held, same(value, held)))
         if turn.intent is not None:
             intents = picked_intents(exchange.decisions)
             checks.append(("intent", turn.intent, ", ".join(intents) or "none", turn.intent in intents))

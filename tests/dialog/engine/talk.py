@@ -62,6 +62,8 @@ class Talk:
             again = step(self.bundle, loads(DialogState, before), event)
             assert dumps(again.state) == dumps(result.state)
             assert again.commands == result.commands
+        crashes = [str(d.detail["reason"]) for d in result.decisions if d.rule == "error: give up"]
+        assert not any("Error: " in reason for reason in crashes), crashes
         self.state, self.commands, self.decisions = result.state, result.commands, result.decisions
         return self
 
