@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ivr.dialog.events import Expectation, JsonValue, Reading, SlotExpectation
+from ivr.dialog.events import Expectation, JsonValue, Reading, ReadingKind, SlotExpectation
 from ivr.dialog.slots import Parsed, Utterance, parse_utterance
 from ivr.dialog.slots.choice import match_phrases, parse_choice, phrases_of
 from ivr.dialog.slots.yes_no import polarity
@@ -132,8 +132,8 @@ def _slot_reading(utterance: Utterance, claim: Claim, expectation: Expectation, 
         p *= UNEXPECTED
     if not first:
         p *= UNEXPECTED
-    kind = "correct" if slot.filled else "fill"
-    if kind == "correct":
+    kind: ReadingKind = "correct" if slot.filled else "fill"
+    if slot.filled:
         detail["cue"] = cue
     return Reading(kind, parsed.value, p, slot.name, utterance.text, parsed.span, detail)
 

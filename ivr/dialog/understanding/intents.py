@@ -4,7 +4,7 @@
                                                +-- weighted mean of log p -- sharpness -- p(intent)
     encoder ----- kernel ridge --- sharpness --+
     eight signs of both ---------- logistic ------------------------------ p(in scope)
-    p(in scope) * p(intent) ------ logistic ------------------------------ p
+    logits of p(in scope), p(intent) - logistic --------------------------- p
 
 Every number that is learned after the two classifiers is learned on left-out predictions.
 """
@@ -29,7 +29,7 @@ from ivr.dialog.understanding.calibration import (
     sigmoid,
     softmax,
 )
-from ivr.dialog.understanding.kernel import Matrix, Ridge, radial
+from ivr.dialog.understanding.kernel import Matrix, Ridge, level, radial
 from ivr.dialog.understanding.noise import noised, sound_neighbours
 from ivr.dialog.understanding.scope import (
     OUTSIDE_SHARE,
@@ -50,7 +50,11 @@ _HIDING_ROUNDS = 4
 _WEIGHTS = tuple(round(0.05 * step, 2) for step in range(1, 17))
 """Candidate shares of the sparse branch."""
 _USUAL_WEIGHT = 0.3
-_PLATT_PRIOR = np.array([0.0, 1.0])
+_NATIVE = 0.2
+"""Share of the examples that are further from each other than a background sentence may be from an intent."""
+_NEAR_MISSES = 0.35
+"""Share of strange turns that are nearly an intent."""
+_PLATT_PRIOR = np.array([0.0, 0.6, 0.6])
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class IntentModel:
     detector: Vector
     """(9,): logistic over the signs, bias first."""
     platt: Vector
-    """(2,)"""
+    """(3,): logistic over the logits of p(in scope) and p(intent), bias first."""
     threshold: float
     """Least conditional probability inside the 90 % set."""
 
@@ -110,7 +114,7 @@ class IntentModel:
         """One reading a text. `encoder` must be the one of training, where there was one."""
         scored = self.score(texts, encoder)
         inside = detect(scored, self.detector)
-        p = combine(inside[:, None] * scored.p, self.platt)
+        p = combine(inside[:, None], scored.p, self.platt)
         order = np.argsort(-scored.p, axis=1, kind="stable")
         return [
             IntentReading(
@@ -152,9 +156,9 @@ def detect(scored: Scored, detector: Vector) -> Vector:
     return sigmoid(detector[0] + features(scored) @ detector[1:])
 
 
-def combine(product: Matrix, platt: Vector) -> Matrix:
-    """Product of the two probabilities -> probability of being right."""
-    return sigmoid(platt[0] + platt[1] * logit(product))
+def combine(in_scope: Vector, p: Vector, platt: Vector) -> Vector:
+    """Both probabilities (arrays that broadcast) -> probability of being right."""
+    return sigmoid(platt[0] + platt[1] * logit(in_scope) + platt[2] * logit(p))
 
 
 @dataclass
@@ -207,14 +211,19 @@ class _Trainer:
 
     def _fuse(self) -> Fusion:
         members = self.groups
-        clean_sparse = self.ridge_sparse.left_out(radial(self.near_sparse, GAMMA_SPARSE), self.groups, members)
+        kernel = radial(self.near_sparse, GAMMA_SPARSE)
+        level_sparse = level(kernel, self.labels, self.groups)
+        clean_sparse = self.ridge_sparse.left_out(kernel, self.groups, members) * level_sparse
         sharp_sparse = best_sharpness(clean_sparse, self.labels, USUAL_SHARPNESS["sparse"])
         if self.ridge_dense is None or self.near_dense is None:
             return Fusion(sharp_sparse, 1.0, 1.0, 1.0)
-        clean_dense = self.ridge_dense.left_out(radial(self.near_dense, GAMMA_DENSE), self.groups, members)
+        kernel = radial(self.near_dense, GAMMA_DENSE)
+        level_dense = level(kernel, self.labels, self.groups)
+        clean_dense = self.ridge_dense.left_out(kernel, self.groups, members) * level_dense
         sharp_dense = best_sharpness(clean_dense, self.labels, USUAL_SHARPNESS["dense"])
         rows, noisy_sparse, noisy_dense = self._noised_scores()
-        sparse, dense = np.vstack([clean_sparse, noisy_sparse]), np.vstack([clean_dense, noisy_dense])
+        sparse = np.vstack([clean_sparse, noisy_sparse * level_sparse[rows]])
+        dense = np.vstack([clean_dense, noisy_dense * level_dense[rows]])
         labels = np.concatenate([self.labels, self.labels[rows]])
         weights = np.concatenate(
             [np.full(len(self.labels), 1 / len(self.labels)), np.full(len(rows), 1 / max(len(rows), 1))]
@@ -271,12 +280,12 @@ class _Trainer:
         near_dense = None if self.near_dense is None else self.near_dense[np.ix_(keep, keep)].copy()
         kernel = radial(near_sparse, GAMMA_SPARSE)
         ridge = self.ridge_sparse if full else Ridge.fit(kernel, labels, names)
-        sparse = ridge.left_out(kernel, groups, groups)
+        sparse = ridge.left_out(kernel, groups, groups) * level(kernel, labels, groups)
         dense = None
         if near_dense is not None:
             kernel = radial(near_dense, GAMMA_DENSE)
             ridge = self.ridge_dense if full and self.ridge_dense else Ridge.fit(kernel, labels, names)
-            dense = ridge.left_out(kernel, groups, groups)
+            dense = ridge.left_out(kernel, groups, groups) * level(kernel, labels, groups)
         for group in groups:  # no text is its own neighbour
             block = np.ix_(group, group)
             near_sparse[block] = 0.0
@@ -301,7 +310,9 @@ class _Trainer:
         present, labels = np.unique(self.labels[keep], return_inverse=True)
         return labels.astype(np.int64), len(present)
 
-    def _background(self, fusion: Fusion) -> Scored | None:
+    def _background(self, fusion: Fusion, left_out: Scored) -> Scored | None:
+        """The built-in strange sentences; not those that this hotline has an intent for after all (a cinema's line is
+        asked for films): as near to an example as a good part of the examples are to each other."""
         texts = background(self.language)
         if not texts:
             return None
@@ -311,10 +322,14 @@ class _Trainer:
         if self.dense is not None and self.ridge_dense is not None and self.encoder is not None:
             near_dense = self.dense.similarity(texts, self.encoder)
             dense = self.ridge_dense.scores(radial(near_dense, GAMMA_DENSE))
-        return assemble(fusion, sparse, dense, near_sparse, near_dense, self.labels)
+        scored = assemble(fusion, sparse, dense, near_sparse, near_dense, self.labels)
+        near = scored.near_sparse if scored.near_dense is None else scored.near_dense
+        usual = left_out.near_sparse if left_out.near_dense is None else left_out.near_dense
+        strange = np.flatnonzero(near < max(float(np.quantile(usual, _NATIVE)), 0.2))
+        return scored.pick(strange) if len(strange) else None
 
     def _scope(self, fusion: Fusion, left_out: Scored) -> tuple[Vector, Vector]:
-        """The detector, and the last logistic step on the product."""
+        """The detector, and the last step of calibration."""
         inside: list[tuple[Scored, NDArray[np.bool_]]] = [(left_out, left_out.p.argmax(axis=1) == self.labels)]
         outside: list[Scored] = []
         for hidden_classes in self._rounds():
@@ -323,7 +338,7 @@ class _Trainer:
             outside.append(self._hidden(fusion, keep, hidden))
             seen = self._left_out(fusion, keep)
             inside.append((seen, seen.p.argmax(axis=1) == self._relabel(keep)[0]))
-        apart = self._background(fusion)
+        apart = self._background(fusion, left_out)
         parts = [features(scored) for scored, _ in inside] + [features(scored) for scored in outside]
         weights = [np.full(len(s), 1 / len(inside) / len(s)) for s, _ in inside]
         weights += [np.full(len(s), 1 / max(len(outside), 1) / len(s)) for s in outside]
@@ -336,18 +351,33 @@ class _Trainer:
         weight = np.concatenate(weights) * min(count, 500)
         prior = PRIOR_SPARSE if self.dense is None else PRIOR_DENSE
         detector = fit_logistic(np.vstack(parts), np.concatenate(labels), weight, prior, PRIOR_STRENGTH * 10)
-        return detector, self._platt(detector, inside, outside if outside else [apart] if apart is not None else [])
+        return detector, self._platt(detector, inside, outside, apart)
 
-    def _platt(self, detector: Vector, inside: list[tuple[Scored, NDArray[np.bool_]]], outside: list[Scored]) -> Vector:
-        products = [detect(scored, detector) * scored.p.max(axis=1) for scored, _ in inside]
-        products += [detect(scored, detector) * scored.p.max(axis=1) for scored in outside]
-        right = [correct.astype(np.float64) for _, correct in inside] + [np.zeros(len(scored)) for scored in outside]
-        weights = [np.full(len(s), (1 - OUTSIDE_SHARE) / len(inside) / len(s)) for s, _ in inside]
-        weights += [np.full(len(s), OUTSIDE_SHARE / max(len(outside), 1) / len(s)) for s in outside]
-        weight = np.concatenate(weights) * len(self.texts)
-        return fit_logistic(
-            logit(np.concatenate(products))[:, None], np.concatenate(right), weight, _PLATT_PRIOR, strength=3.0
+    def _platt(
+        self,
+        detector: Vector,
+        inside: list[tuple[Scored, NDArray[np.bool_]]],
+        outside: list[Scored],
+        apart: Scored | None,
+    ) -> Vector:
+        """Right or not, from both probabilities, with the live share of strange turns: some of them near misses (the
+        hidden intents), more of them talk of something else (the background)."""
+        strange = [(_NEAR_MISSES, outside), (1 - _NEAR_MISSES, [apart] if apart is not None else [])]
+        strange = [(share, kind) for share, kind in strange if kind]
+        total = sum(share for share, _ in strange)
+        parts = [scored for scored, _ in inside]
+        right = [correct.astype(np.float64) for _, correct in inside]
+        weights = [np.full(len(s), (1 - OUTSIDE_SHARE) / len(inside) / len(s)) for s in parts]
+        for share, kind in strange:
+            parts += kind
+            right += [np.zeros(len(scored)) for scored in kind]
+            weights += [np.full(len(s), OUTSIDE_SHARE * share / total / len(kind) / len(s)) for s in kind]
+        signs = np.vstack(
+            [np.column_stack([logit(detect(scored, detector)), logit(scored.p.max(axis=1))]) for scored in parts]
         )
+        weight = np.concatenate(weights) * len(self.texts)
+        labels = np.concatenate(right)
+        return fit_logistic(signs, labels, weight, _PLATT_PRIOR, strength=3.0)
 
     def _rounds(self) -> list[Labels]:
         """Classes to hide in each round; none when nothing would be left to compare with."""

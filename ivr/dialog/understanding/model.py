@@ -19,13 +19,14 @@ from ivr.dialog.text.clean import clean, script_language, words_only
 from ivr.dialog.text.fillers import core
 from ivr.dialog.text.phonetics import sound
 from ivr.dialog.text.templates import expand
-from ivr.dialog.understanding import answers
+from ivr.dialog.understanding import answers, storage
+from ivr.dialog.understanding.calibration import Vector
 from ivr.dialog.understanding.commands import CommandTable
 from ivr.dialog.understanding.intents import IntentModel, IntentReading, train_intents
 from ivr.dialog.understanding.lexicon import Mender
 from ivr.dialog.understanding.spec import Encoder, Encoders, UnderstandingSpec
 
-VERSION = 1
+VERSION = 2
 """Part of the cache key: raised whenever the same phrases would give another model."""
 MAX_HYPOTHESES = 5
 MAX_TEXT = 1000
@@ -85,6 +86,19 @@ class Understanding:
         best = max((reading.p for reading in readings), default=0.0)
         readings.append(Reading("other", None, round(1 - best, 4), text=heard[0].text))
         return Understood(tuple(readings), intents.candidates, intents.in_scope, language)
+
+    def to_bytes(self) -> bytes:
+        """For a cache named by `key`. The encoders are not in it."""
+        return storage.pack({"spec": self.spec.to_json(), "key": self.key}, self.models)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, encoder: Encoders = None) -> Understanding:
+        """What `to_bytes` gave. StaleModelError for damaged bytes, or when the encoders are not those of training."""
+        head, models = storage.unpack(data)
+        spec = UnderstandingSpec.from_json(head["spec"])
+        if head["key"] != cache_key(spec, encoder):
+            raise storage.StaleModelError("this understanding was trained with other encoders or another version; train it again")
+        return cls(spec, models, by_language(spec, encoder), head["key"])
 
     # ----------------------------------------------------------------------------------------------------- answers
 
@@ -223,7 +237,7 @@ def _in_language(phrases: Mapping[str, Sequence[str]], language: str) -> Sequenc
     return phrases.get(language) or next(iter(phrases.values()), ())
 
 
-def _average(read: Sequence[IntentReading], shares: np.ndarray, threshold: float) -> IntentReading:  # type: ignore[type-arg]
+def _average(read: Sequence[IntentReading], shares: Vector, threshold: float) -> IntentReading:
     """The readings of several hypotheses as one, each by its share."""
     if len(read) == 1:
         return read[0]

@@ -80,7 +80,7 @@ class UnderstandingSpec:
             intents=data["intents"],
             titles=data["titles"],
             commands=data["commands"],
-            options={slot: {value: phrases for value, phrases in pairs} for slot, pairs in data["options"].items()},
+            options={slot: dict(pairs) for slot, pairs in data["options"].items()},
             lexicon=tuple(Term(term, tuple(sounds)) for term, sounds in data["lexicon"]),
             anger=data["anger"],
         )
