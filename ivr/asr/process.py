@@ -120,6 +120,7 @@ class WorkerProcess:
             return
         job, self.job = self.job, None
         self._detach()
+        self._connection.close()
         self._loop.run_in_executor(None, self._reap)
         self._owner.worker_lost(self, job, f"recogniser {self.engine} {reason}")
 
