@@ -109,7 +109,7 @@ def measure(engine: str, language: str, ears: Ears) -> Result:
     firsts, sounds, wrong, total = [], [], 0, 0
     for text in PROMPTS[language]:
         begin = time.perf_counter()
-        pieces = []
+        pieces: list[Samples] = []
         for piece in synthesis.render(SpeechRequest(text, language)):
             if not pieces:
                 firsts.append(time.perf_counter() - begin)
