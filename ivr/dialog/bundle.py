@@ -22,7 +22,7 @@ from ivr.dialog.lint import lint
 from ivr.dialog.loader import Definition, parse, read_folder
 from ivr.dialog.problems import Problems
 from ivr.dialog.understanding import Encoders, Term, Understanding, UnderstandingSpec, cache_key, train
-from ivr.errors import DialogError, Problem
+from ivr.errors import DialogError, ModelError, Problem
 
 CACHE_VARIABLE = "IVR_CACHE"
 """Environment variable: the folder in which trained models are kept."""
@@ -100,12 +100,10 @@ def default_cache() -> Path:
 
 def _trained(spec: UnderstandingSpec, encoder: Encoders, cache: Path) -> Understanding:
     """The model of these phrases: from the cache where the same was trained before. A damaged file is trained anew."""
-    if not hasattr(Understanding, "from_bytes"):
-        return train(spec, encoder)  # TEMP
     path = cache / "understanding" / f"{cache_key(spec, encoder)}.bin"
     try:
         return Understanding.from_bytes(path.read_bytes(), encoder)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ModelError):
         pass
     understanding = train(spec, encoder)
     try:

@@ -148,10 +148,15 @@ class Simulator:
     # -- what can be seen
 
     @property
+    def last(self) -> Exchange:
+        """What the last thing done led to."""
+        return self._exchange
+
+    @property
     def step(self) -> str:
-        """`flow/step` or `flow/step:mode`."""
-        if self.state is None:
-            return ""
+        """`flow/step` or `flow/step:mode`; `ended` when the call is over."""
+        if self.state is None or self.ended:
+            return "ended" if self.ended else ""
         return Turn(self.bundle.program, self.state).label()
 
     @property

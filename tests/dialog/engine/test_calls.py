@@ -1,14 +1,15 @@
+# ruff: noqa: E501 - hotlines in one line read best here
 """Running, backend calls, hand-over, returns and the end (rules 1, 13 to 15); state as a value."""
 
 from __future__ import annotations
 
 import pytest
+from tests_talk import HOTLINE, Talk, example, program_of
 
 from ivr.dialog import events as ev
 from ivr.dialog.codec import decode, decode_event, dumps, encode, loads
 from ivr.dialog.engine import DialogState
 from ivr.errors import InputError
-from tests_talk import HOTLINE, Talk, example, program_of
 
 ACTIONS = """
 actions:
@@ -65,9 +66,12 @@ class TestRun:
 
     def test_outbound_calls_enter_their_own_flow(self) -> None:
         hotline = HOTLINE.replace("{inbound: main}", "{inbound: main, outbound: out}")
-        program = program_of({"main": "flow: main\nsteps: [{say: {en: In.}}]", "out": "flow: out\nsteps: [{say: {en: Out.}}]"}, hotline)
-        from ivr.dialog.engine import step
+        program = program_of(
+            {"main": "flow: main\nsteps: [{say: {en: In.}}]", "out": "flow: out\nsteps: [{say: {en: Out.}}]"}, hotline
+        )
         from tests_talk import Programmed
+
+        from ivr.dialog.engine import step
 
         context = ev.CallContext("c", "1", "2", "", "2026-11-22T10:00:00+08:00", "outbound")
         commands = step(Programmed(program), None, ev.CallStarted(0, context)).commands
@@ -140,14 +144,21 @@ class TestHandover:
     def test_packet_and_answer(self) -> None:
         call = talk(self.FLOW)
         handover = call.last(ev.Handover)
-        assert (handover.queue, handover.reason, handover.skills, handover.max_wait_ms) == ("default", "why", ("lang:en",), 120_000)
+        assert (handover.queue, handover.reason, handover.skills, handover.max_wait_ms) == (
+            "default",
+            "why",
+            ("lang:en",),
+            120_000,
+        )
         assert call.said == ["I will connect you to an agent. One moment."]
         assert call.phase == "queued"
         assert call.queue("answered").phase == "bridged"
         assert call.queue("left").last(ev.End).outcome == "handed_over"
 
     def test_next_follows_when_the_human_has_left(self) -> None:
-        call = talk(self.FLOW.replace("reason: why", "reason: why").replace("}]", ", next: t}, {id: t, say: {en: Bye.}}]"))
+        call = talk(
+            self.FLOW.replace("reason: why", "reason: why").replace("}]", ", next: t}, {id: t, say: {en: Bye.}}]")
+        )
         assert call.queue("answered").queue("left").said == ["Bye."]
 
     def test_nobody_there_and_nothing_caught(self) -> None:
@@ -173,15 +184,27 @@ class TestHandover:
         assert talk(self.FLOW).send(ev.CallerHungUp(9)).last(ev.End).outcome == "abandoned"
 
     def test_sensitive_slots_are_marked_and_masked(self) -> None:
-        call = Talk(example(), language="en").answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}]).keys("1").keys("1")
+        call = (
+            Talk(example(), language="en")
+            .answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}])
+            .keys("1")
+            .keys("1")
+        )
         call.fill(card_last4="4412").command("agent")
         handover = call.last(ev.Handover)
-        assert [(s.name, s.value, s.sensitive) for s in handover.slots if s.name == "card_last4"] == [("card_last4", "4412", True)]
+        assert [(s.name, s.value, s.sensitive) for s in handover.slots if s.name == "card_last4"] == [
+            ("card_last4", "4412", True)
+        ]
         assert "4412" not in handover.summary
         assert all("4412" not in dumps(decision) for decision in call.decisions)
 
     def test_the_prompt_with_a_secret_has_a_masked_twin(self) -> None:
-        call = Talk(example(), language="en").answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}]).keys("1").keys("1")
+        call = (
+            Talk(example(), language="en")
+            .answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}])
+            .keys("1")
+            .keys("1")
+        )
         call.fill(card_last4="4412", txn_date="2026-11-21").fill(amount=15)
         said = call.last(ev.Say)
         assert "four four one two" in said.text
@@ -224,7 +247,9 @@ class TestEnd:
         assert call.keys("1").last(ev.End).outcome == "resolved"
 
     def test_an_unknown_entry_goes_to_a_human(self) -> None:
-        program = program_of({"main": "flow: main\nsteps: [{say: {en: Hi.}}]"}, HOTLINE.replace("inbound: main", "inbound: gone"))
+        program = program_of(
+            {"main": "flow: main\nsteps: [{say: {en: Hi.}}]"}, HOTLINE.replace("inbound: main", "inbound: gone")
+        )
         assert Talk(program).last(ev.Handover).reason == "system_error"
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests_talk import Talk, example  # see conftest.py
 
 from ivr.dialog import events as ev
 from ivr.dialog.engine.program import Program
-from tests_talk import Talk, example  # see conftest.py
 
 FLOWS = ["welcome", "dispute", "fees", "limits", "ticket", "survey", "nowhere"]
 SLOTS = ["use_bot", "card_last4", "txn_date", "amount", "file_it", "callback", "csat", "none"]
@@ -55,7 +55,9 @@ class Call(RuleBasedStateMachine):
         self.talk = Talk(program(), language=language, overlay={"off": off})
         self.outstanding: set[str] = set()
 
-    @rule(said=st.lists(readings(), max_size=4), scope=P, near=st.lists(st.sampled_from(FLOWS), max_size=3, unique=True))
+    @rule(
+        said=st.lists(readings(), max_size=4), scope=P, near=st.lists(st.sampled_from(FLOWS), max_size=3, unique=True)
+    )
     def hear(self, said: list[ev.Reading], scope: float, near: list[str]) -> None:
         self.talk.hear(*said, in_scope=scope, candidates=tuple(near))
 

@@ -1,11 +1,12 @@
+# ruff: noqa: E501 - hotlines in one line read best here
 """Repair (rules 5 to 11) on small hotlines and on the payments example."""
 
 from __future__ import annotations
 
 import pytest
+from tests_talk import Talk, example, program_of
 
 from ivr.dialog import events as ev
-from tests_talk import Talk, example, program_of
 
 FORM = """
 flow: main
@@ -106,16 +107,26 @@ class TestForm:
         assert talk.slots() == {"size": 12}
 
     def test_two_likely_values_are_offered(self) -> None:
-        talk = form().hear(
-            ev.Reading("fill", 14, 0.5, "size", "fourteen"), ev.Reading("fill", 4, 0.45, "size", "four")
-        )
+        talk = form().hear(ev.Reading("fill", 14, 0.5, "size", "fourteen"), ev.Reading("fill", 4, 0.45, "size", "four"))
         assert (talk.at, talk.said) == ("main/form:choose", ["Do you mean fourteen, or four?"])
         assert talk.last(ev.Listen).expectation.choices == ("14", "4")
         talk.hear(ev.Reading("choose", 1, 0.95))
         assert talk.slots() == {"size": 4}
 
     def test_a_refused_value_is_not_offered_again(self) -> None:
-        talk = Talk(program_of({"main": FORM.replace("ask: [size, day], confirm:", "ask: size, tags: [], catch: {}, confirm:").replace('confirm: {say: {en: "{{ size }} on {{ day }}?", zh: "{{ size }}，{{ day }}？"}}', "confirm: auto").replace("steps:", AGAIN, 1), "actions.yaml": ACTIONS}))
+        talk = Talk(
+            program_of(
+                {
+                    "main": FORM.replace("ask: [size, day], confirm:", "ask: size, tags: [], catch: {}, confirm:")
+                    .replace(
+                        'confirm: {say: {en: "{{ size }} on {{ day }}?", zh: "{{ size }}，{{ day }}？"}}',
+                        "confirm: auto",
+                    )
+                    .replace("steps:", AGAIN, 1),
+                    "actions.yaml": ACTIONS,
+                }
+            )
+        )
         talk.fill(0.6, size=12)
         assert (talk.at, talk.said) == ("main/form:confirm", ["twelve, is that right?"])
         talk.no()
@@ -140,7 +151,9 @@ class TestLadder:
 
     def test_a_rung_with_keys_only_becomes_a_menu(self) -> None:
         rungs = "catch: {nomatch: [{reprompt: retry}, {listen: {modes: [dtmf]}}]}\nsteps:"
-        talk = Talk(program_of({"main": ROUTE.replace("steps:", rungs), "buy": flow("buy"), "sell": flow("sell", dtmf="7")}))
+        talk = Talk(
+            program_of({"main": ROUTE.replace("steps:", rungs), "buy": flow("buy"), "sell": flow("sell", dtmf="7")})
+        )
         talk.mumble().mumble()
         assert talk.said == ["To buy it, press one.", "To sell it, press seven."]
         listen = talk.last(ev.Listen)
@@ -297,7 +310,9 @@ class TestCommands:
         assert talk.last(ev.Handover).queue == "default"
 
     def test_the_designer_may_catch_any(self) -> None:
-        caught = ROUTE.replace("steps:", "catch: {command.goodbye: {say: {en: Not yet., zh: 别走。}, reprompt: ask}}\nsteps:")
+        caught = ROUTE.replace(
+            "steps:", "catch: {command.goodbye: {say: {en: Not yet., zh: 别走。}, reprompt: ask}}\nsteps:"
+        )
         talk = Talk(program_of({"main": caught, "buy": flow("buy")})).command("goodbye")
         assert (talk.at, talk.said) == ("main/topic", ["Not yet.", "What?"])
 
@@ -310,18 +325,33 @@ class TestKeys:
         assert talk.at == "dispute/details"
 
     def test_digits_of_a_slot_and_the_agent_key(self) -> None:
-        talk = Talk(example(), language="en").answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}]).keys("1").keys("1")
+        talk = (
+            Talk(example(), language="en")
+            .answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}])
+            .keys("1")
+            .keys("1")
+        )
         assert talk.last(ev.Listen).expectation.key_length == (4, 4)
         talk.keys("4412")
         assert talk.slots()["card_last4"] == "4412"
         assert talk.keys("0").last(ev.Handover).reason == "asked"
 
     def test_a_wrong_number_of_digits_is_invalid(self) -> None:
-        talk = Talk(example(), language="en").answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}]).keys("1").keys("1")
+        talk = (
+            Talk(example(), language="en")
+            .answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}])
+            .keys("1")
+            .keys("1")
+        )
         assert talk.keys("44").said == ["I need four digits."]
 
     def test_money_and_dates_by_key(self) -> None:
-        talk = Talk(example(), language="en").answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}]).keys("1").keys("1")
+        talk = (
+            Talk(example(), language="en")
+            .answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}])
+            .keys("1")
+            .keys("1")
+        )
         talk.keys("4412").keys("1121").keys("15*5")
         assert talk.slots() == {"card_last4": "4412", "txn_date": "2026-11-21", "amount": 15.5}
         assert talk.at == "dispute/details:confirm"
