@@ -242,7 +242,7 @@ class Bank:
 async def body_of(request: web.Request) -> dict[str, Any]:
     """The JSON object sent; nothing, or something else, counts as an empty one."""
     try:
-        body = await request.json() if request.can_read_body else {}
+        body = await request.json() if request.body_exists else {}
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
