@@ -64,6 +64,9 @@ class RecognitionRequest:
     hints: tuple[str, ...] = ()
     """Words worth a bias in open speech (names, products)."""
     max_alternatives: int = 1
+    candidates: tuple[str, ...] = ()
+    """Languages the caller may answer in, while his own is not known; empty = `language` is settled. The final pass
+    tells them apart, where an engine of it can."""
 
 
 @dataclass(frozen=True, slots=True)

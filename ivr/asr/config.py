@@ -64,7 +64,8 @@ class RecognitionConfig:
         chosen: dict[Pass, str] = {}
         if language.stream:
             chosen["stream"] = language.stream
-        if language.final and not (request.grammar and language.stream and not language.final_with_grammar):
+        bound = bool(request.grammar and language.stream) and not language.final_with_grammar
+        if language.final and (not bound or len(request.candidates) > 1):
             chosen["final"] = language.final
         return chosen
 

@@ -30,6 +30,8 @@ def join(first: Transcript | None, second: Transcript | None) -> Transcript:
     if not second.hypotheses:
         kept = first.hypotheses if first.confidence >= TRUSTED_ALONE else ()
         return Transcript(kept, first.language, engine, True, cpu_ms)
+    if second.language != first.language:
+        return replace(second, engine=engine, cpu_ms=cpu_ms)  # the first listened for another language
     known = {_plain(hypothesis) for hypothesis in second.hypotheses}
     others = tuple(hypothesis for hypothesis in first.hypotheses if _plain(hypothesis) not in known)
     return Transcript((*second.hypotheses, *others), second.language, engine, True, cpu_ms)

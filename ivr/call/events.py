@@ -163,6 +163,8 @@ class StartRecognition:
     profile: str = "default"
     grammar: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
+    """Languages to tell apart; empty = `language` is settled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class Listener:
         self._core.emit(
             StartRecognition(
                 hearing.id, expectation.language, expectation.open, listen.asr, recognition_grammar(expectation),
-                listen.hotwords,
+                listen.hotwords, expectation.languages,
             )
         )  # fmt: skip
         hearing.fed = 0

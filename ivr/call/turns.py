@@ -7,7 +7,7 @@ voice again soon after a commit -> the turn is taken back, both parts are read a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ivr.audio.frame import Samples, to_ms, to_samples
 from ivr.call.core import Core
@@ -207,7 +207,10 @@ class Turns:
             hearing.completeness = self._words.completeness(text, hearing.question.expectation)
             if self._speaker.busy:
                 self._words_against_prompt(hearing, text)
-            self._core.emit(Understand(hearing.id, event.hypotheses, hearing.question.expectation))
+            expectation = hearing.question.expectation
+            if event.language in expectation.languages:
+                expectation = replace(expectation, language=event.language)
+            self._core.emit(Understand(hearing.id, event.hypotheses, expectation))
             self._core.arm("understanding", self._settings.understanding_timeout_ms)
         self._advance(hearing)
 

@@ -282,6 +282,8 @@ class Expectation:
     """How many keys make an answer: (1, 1) for a menu, a slot's length for digits, None when keys mean nothing."""
     now: str = ""
     """ISO 8601: what `today` means."""
+    languages: tuple[str, ...] = ()
+    """Languages the caller may answer in, while his own is not known (`detect_language`); empty = `language`."""
     open: bool = False
     """An open question (route, text slot): wait longer, use the second recognition pass."""
 

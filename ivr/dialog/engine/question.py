@@ -194,8 +194,16 @@ def expectation_of(turn: Turn, step: StepCode, question: Question) -> Expectatio
         keys={**turn.program.command_keys, **keys},
         key_length=length or ((1, 1) if turn.program.command_keys else None),
         now=turn.now().isoformat(),
+        languages=_languages(turn),
         open=question.mode in ("route", "more") or bool(asked and asked.type == "text"),
     )
+
+
+def _languages(turn: Turn) -> tuple[str, ...]:
+    """What the recogniser must tell apart: the hotline's languages until the caller's own is known."""
+    rule, languages = turn.program.detect_language, turn.program.languages
+    unknown = rule == "always" or (rule == "first_turn" and turn.state.turns == 0)
+    return tuple(languages) if unknown and len(languages) > 1 else ()
 
 
 def command_expectation(turn: Turn) -> Expectation:
