@@ -144,7 +144,7 @@ SPOKEN = [
     ("zh", "13800138000", ["好", "丢失", "一二三四", "要", "满意"], "resolved", "lost_card"),
     ("zh", "100", ["好", "费用", "满意"], "resolved", "fees"),
     ("en", "100", ["yes", "hours", "yes"], "resolved", "opening_hours"),
-    ("en", "13800138000", ["yes", "missing transfer", "five hundred yuan three days ago", "yes", "yes", "yes"],
+    ("en", "13800138000", ["yes", "missing transfer", "five hundred yuan", "three days ago", "yes", "yes", "yes"],
      "resolved", "transfer"),
     ("zh", "13700137000", ["好", "对", "九十九块 前天", "对", "要", "满意"], "resolved", "dispute"),
     ("zh", "13800138000", ["好", "修改电话号码", "一二三四", "一三六零零一三六零零零", "对", "满意"],
