@@ -97,7 +97,7 @@ def _with_progress(paths: list[Path], *, quiet: bool) -> Iterator[Path]:
 @contextmanager
 def _session(args: argparse.Namespace, options: ReplayOptions) -> Iterator[Any]:
     """A function that replays one path; engines are loaded when a path first needs them."""
-    from ivr.app import build_bundle, replay_engines
+    from ivr.app.offline import build_bundle, replay_engines
     from ivr.replay.runner import open_stored, replay_events, replay_recording
     from ivr.service.recorder import RECORDING
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ivr.app import Service
+    from ivr.app.live import Service
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(
         level=args.log.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
     )
-    from ivr.app import Service, build_bundle
+    from ivr.app.live import Service
+    from ivr.app.offline import build_bundle
 
     bundle = build_bundle(Path(config.service.hotline))
     service = Service(config, bundle)

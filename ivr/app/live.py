@@ -1,4 +1,4 @@
-"""The composition root: the only place that names concrete engines and puts them together."""
+"""The live service put together: SIP in, calls through the bot, people behind it, HTTP beside it."""
 
 from __future__ import annotations
 
@@ -11,25 +11,18 @@ from pathlib import Path
 
 from aiohttp import web
 
+from ivr.app.offline import environment_of
 from ivr.asr.base import RecogniserSpec
 from ivr.asr.config import LanguagePasses, RecognitionConfig, default_config
-from ivr.asr.local import LocalRecognition
 from ivr.audio.hold import hold_tune
 from ivr.audio.wav import read_audio
 from ivr.backend.client import BackendClient
-from ivr.backend.request import Environment
-from ivr.call import events as call
 from ivr.call.settings import CallSettings
 from ivr.config import Config
 from ivr.console.health import add_routes
-from ivr.dialog.bundle import Bundle, build
+from ivr.dialog.bundle import Bundle
 from ivr.dialog.events import JsonValue
-from ivr.dialog.understanding import Encoder
 from ivr.errors import ConfigError
-from ivr.models.manifest import models_root
-from ivr.models.verify import available
-from ivr.nlu_encoder import MODELS, OnnxEncoder
-from ivr.replay.engines import ReplayEngines
 from ivr.service.calls import CallServices
 from ivr.service.desk import ServiceDesk
 from ivr.service.hotline import Hotline, HotlineSettings
@@ -43,41 +36,12 @@ from ivr.transport.rtp.leg import RtpSettings
 from ivr.transport.rtp.ports import PortRange
 from ivr.transport.sip.config import SipConfig
 from ivr.transport.sip.endpoint import SipEndpoint
-from ivr.tts.local import LocalSynthesis
 from ivr.tts.prompts import RecordedPrompts
 from ivr.tts.settings import SynthesisSettings, parse_voices
 from ivr.turn.barge_in import BargeInSettings
 from ivr.turn.gate import GateSettings
 
 _log = logging.getLogger(__name__)
-
-
-def encoders() -> dict[str, Encoder]:
-    """The sentence encoders that have been fetched; without one a language is understood by n-grams alone."""
-    return {language: OnnxEncoder(models_root() / name) for language, name in MODELS.items() if available(name)}
-
-
-def build_bundle(folder: Path) -> Bundle:
-    """A hotline, ready for calls. Raises DialogError with all problems."""
-    return build(folder, encoders())
-
-
-def environment_of(bundle: Bundle) -> Environment:
-    """Variables and secrets for the hotline's actions."""
-    return Environment()
-
-
-def replay_engines(bundle: Bundle, folder: Path) -> ReplayEngines:
-    """The default engines, for a replay in this process."""
-    config = default_config()
-    return ReplayEngines(
-        bundle,
-        lambda transcript, failure: LocalRecognition(config, transcript, failure),
-        LocalSynthesis(SynthesisSettings(), RecordedPrompts(folder)),
-        BackendClient(environment_of(bundle)),
-        environment_of(bundle),
-        queue_events=((2000, call.QueueChanged("answered")),),
-    )
 
 
 # --------------------------------------------------------------------------------------------- settings to components

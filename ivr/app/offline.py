@@ -1,0 +1,48 @@
+"""What replay, understanding and tests need of a hotline, put together without any network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ivr.asr.config import default_config
+from ivr.asr.local import LocalRecognition
+from ivr.backend.client import BackendClient
+from ivr.backend.request import Environment
+from ivr.call import events as call
+from ivr.dialog.bundle import Bundle, build
+from ivr.dialog.understanding import Encoder
+from ivr.models.manifest import models_root
+from ivr.models.verify import available
+from ivr.nlu_encoder import MODELS, OnnxEncoder
+from ivr.replay.engines import ReplayEngines
+from ivr.tts.local import LocalSynthesis
+from ivr.tts.prompts import RecordedPrompts
+from ivr.tts.settings import SynthesisSettings
+
+
+def encoders() -> dict[str, Encoder]:
+    """The sentence encoders that have been fetched; without one a language is understood by n-grams alone."""
+    return {language: OnnxEncoder(models_root() / name) for language, name in MODELS.items() if available(name)}
+
+
+def build_bundle(folder: Path) -> Bundle:
+    """A hotline, ready for calls. Raises DialogError with all problems."""
+    return build(folder, encoders())
+
+
+def environment_of(bundle: Bundle) -> Environment:
+    """Variables and secrets for the hotline's actions."""
+    return Environment()
+
+
+def replay_engines(bundle: Bundle, folder: Path) -> ReplayEngines:
+    """The default engines, for a replay in this process."""
+    config = default_config()
+    return ReplayEngines(
+        bundle,
+        lambda transcript, failure: LocalRecognition(config, transcript, failure),
+        LocalSynthesis(SynthesisSettings(), RecordedPrompts(folder)),
+        BackendClient(environment_of(bundle)),
+        environment_of(bundle),
+        queue_events=((2000, call.QueueChanged("answered")),),
+    )
