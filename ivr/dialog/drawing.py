@@ -65,9 +65,9 @@ def html(title: str, graphs: Sequence[FlowGraph]) -> str:
         f'<a href="#{escape(graph.flow or "flows")}">{escape(graph.flow or "flows")}</a>' for graph in graphs
     )
     sections = "".join(
-        f'<h2 id="{escape(graph.flow or "flows")}">{escape(graph.flow or "flows")} <small>{escape(graph.title)}</small></h2>'
-        f"{_alone(graph)}"
+        f'<h2 id="{name}">{name} <small>{escape(graph.title)}</small></h2>{_alone(graph)}'
         for graph in graphs
+        for name in [escape(graph.flow or "flows")]
     )
     return (
         f'<!doctype html><html><head><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style></head>'

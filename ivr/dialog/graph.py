@@ -176,7 +176,7 @@ def _ways_on(flow: Flow, step: Step, following: str, coverage: Coverage | None) 
         label = branch.condition or ("otherwise" if len(step.next) > 1 else "")
         yield edge(branch.to, "branch" if len(step.next) > 1 else "next", label)
     falls = not step.next or all(branch.condition for branch in step.next)
-    if falls and following and step.verb != "end":
+    if falls and following and (step.next or step.verb not in {"end", "handover", "route"}):
         yield edge(following, "next", "otherwise" if step.next else "")
     elif step.condition and following:
         yield edge(following, "branch", f"not ({step.condition})")

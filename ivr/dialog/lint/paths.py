@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from ivr.dialog.lint.context import Context
 from ivr.dialog.schema import AskStep, CallStep, Flow, Handler, HandoverStep, RunStep, SetStep, Step
 
+_LEAVING_VERBS = frozenset({"end", "handover", "route"})
+"""Without a `next` of their own these do not go on to the following step: the flow is left, or done."""
 _SILENT_VERBS = frozenset({"say", "set", "call", "next", "run"})
 
 
@@ -30,7 +32,7 @@ def successors(flow: Flow, handlers: bool = True) -> dict[str, list[str]]:
         following = order[number + 1 : number + 2]
         targets = [branch.to for branch in step.next]
         falls = not targets or all(branch.condition is not None for branch in step.next)
-        if falls and not (step.verb == "end" and not targets):
+        if falls and (targets or step.verb not in _LEAVING_VERBS):
             targets += following
         if step.condition is not None:
             targets += following
@@ -67,7 +69,7 @@ def _unreachable(context: Context, flow: Flow) -> None:
 
 def _dead_end(context: Context, flow: Flow) -> None:
     last = flow.steps[-1]
-    if last.verb in {"end", "handover", "route"}:
+    if last.verb in _LEAVING_VERBS:
         return
     hint = "end the flow by an `end` step, or add `next`"
     if not last.next:
