@@ -40,7 +40,7 @@ def step(bundle: HasProgram, state: DialogState | None, event: ev.DialogEvent) -
     """Handle one event. Pure; `state` is left as it was. Never raises: what fails inside goes to a human."""
     turn = _begin(bundle.program, state, event)
     try:
-        _handle(turn, event)
+        _handle(turn, state, event)
     except Exception as error:
         _log.exception("the dialog failed on %s", type(event).__name__)
         turn = _begin(bundle.program, state, event)
@@ -61,17 +61,16 @@ def _begin(program: Program, state: DialogState | None, event: ev.DialogEvent) -
     return Turn(program, copy)
 
 
-def _handle(turn: Turn, event: ev.DialogEvent) -> None:
+def _handle(turn: Turn, before: DialogState | None, event: ev.DialogEvent) -> None:
     """The event, then silent steps, then keys that were typed ahead."""
     if turn.state.phase == "ended":
         turn.decide("ignored: the dialog is over", event=type(event).__name__)
         return
-    before = turn.state.clone()
     try:
         _HANDLERS[type(event)](turn, event)
     except Await as waiting:
         # What was done so far for this event is forgotten: it is handled again when the value is there.
-        turn.state, turn.commands = before, []
+        turn.state, turn.commands = _begin(turn.program, before, event).state, []
         turn.state.phase, turn.state.acting, turn.state.deferred = "acting", waiting.action_id, event
         turn.decide("13 call: awaited where its result is read", action=waiting.action_id)
         return
