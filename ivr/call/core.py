@@ -20,6 +20,8 @@ from ivr.dialog.events import JsonValue
 _SAID = (PartialTranscript, FinalTranscript, UtteranceUnderstood, DigitPressed)
 """Inputs that hold the caller's own words."""
 
+_NEVER = 1 << 62
+
 
 class Core:
     """No behaviour of its own. Times are samples at 16 kHz since the call was answered."""
@@ -29,6 +31,8 @@ class Core:
         self._commands: list[Command] = []
         self._events: list[CallEvent] = []
         self._timers: dict[str, int] = {}
+        self._earliest = _NEVER
+        """No timer runs out before this."""
         self._next_id = 0
         self.transcript: list[tuple[str, str]] = []
         """Who (`caller`, `bot`) said what, sensitive parts masked."""
@@ -77,7 +81,8 @@ class Core:
     # -- timers: every wait has an owner (the name) and a bound (the sample)
 
     def arm(self, name: str, ms: float) -> None:
-        self._timers[name] = self.now + to_samples(ms)
+        self._timers[name] = at = self.now + to_samples(ms)
+        self._earliest = min(self._earliest, at)
 
     def disarm(self, name: str) -> None:
         self._timers.pop(name, None)
@@ -87,11 +92,12 @@ class Core:
 
     def due(self) -> list[str]:
         """Names of the timers that have run out, oldest first; they are disarmed."""
-        if not self._timers or min(self._timers.values()) > self.now:
+        if self.now < self._earliest:
             return []
         names = sorted((n for n, at in self._timers.items() if at <= self.now), key=lambda n: (self._timers[n], n))
         for name in names:
             del self._timers[name]
+        self._earliest = min(self._timers.values(), default=_NEVER)
         return names
 
     @property

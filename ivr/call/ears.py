@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +24,7 @@ def level_dbfs(samples: Samples) -> float:
         return -90.0
     wide = samples.astype(np.float32)
     power = float(np.dot(wide, wide)) / len(wide)
-    return max(-90.0, 10.0 * float(np.log10(power / 1073741824.0))) if power > 0.0 else -90.0
+    return max(-90.0, 10.0 * math.log10(power / 1073741824.0)) if power > 0.0 else -90.0
 
 
 class Ears:
@@ -47,16 +48,19 @@ class Ears:
         voiced = self._gate.is_voice(self._detector.detect(block), level)
         if self._guard.update(level, sent_dbfs):
             voiced = False
-        self._last = Activity(voiced, float(round(level)))  # as exact as the journal keeps it
+        self._last = _ACTIVITIES[(128 if voiced else 0) - round(level)]  # as exact as the journal keeps it
         return self._last
+
+
+_ACTIVITIES = tuple(Activity(value >= 128, -float(value & 127)) for value in range(256))
+_CODES = tuple(f"{value:02x}" for value in range(256))
 
 
 def encode_activity(activity: Activity) -> str:
     """Two hex digits for the journal: voice, and the level in whole dB."""
-    return f"{(128 if activity.voiced else 0) | min(90, max(0, round(-activity.level_dbfs))):02x}"
+    return _CODES[(128 if activity.voiced else 0) | min(90, max(0, round(-activity.level_dbfs)))]
 
 
 def decode_activity(text: str) -> list[Activity]:
     """The blocks of an `activity` line."""
-    values = bytes.fromhex(text)
-    return [Activity(value >= 128, -float(value & 127)) for value in values]
+    return [_ACTIVITIES[value] for value in bytes.fromhex(text)]

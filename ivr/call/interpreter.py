@@ -103,7 +103,7 @@ class DialogRunner:
     @property
     def acting(self) -> bool:
         """The flow stands still until the backend has answered."""
-        return any(p.wait for p in self._pending.values()) or (self._answered and bool(self._pending))
+        return bool(self._pending) and (self._answered or any(p.wait for p in self._pending.values()))
 
     @property
     def sensitive(self) -> bool:

@@ -179,6 +179,10 @@ class Mixer:
         """The next `n` samples the caller hears, shape (n,)."""
         if not self.sounding:
             return np.zeros(n, dtype=np.int16)
+        if self._plain(n):
+            front = self._queue[0]
+            front.played += n
+            return front.samples[front.played - n : front.played]
         out = np.zeros(n, dtype=np.float32)
         self._mix_prompts(out)
         if self._tail is not None:
@@ -190,6 +194,13 @@ class Mixer:
         if self.bridged:
             self._mix_agent(out)
         return np.clip(out, -32768, 32767).astype(np.int16)
+
+    def _plain(self, n: int) -> bool:
+        """Whether the next `n` samples are the prompt in front as it is, and do not reach its end."""
+        if not self._queue or self._gap or self._tail is not None or self.bridged:
+            return False
+        front = self._queue[0]
+        return self._gain == self._target == 1.0 and front.played + n < len(front.samples)
 
     def _mix_prompts(self, out: npt.NDArray[np.float32]) -> None:
         at, n = 0, len(out)
