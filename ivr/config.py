@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ivr.desk.config import DeskConfig
 from ivr.errors import ConfigError
 
 
@@ -113,29 +114,6 @@ class CallSection(_Section):
     music: str = Field(default="", description="Sound file for waiting callers; empty = a quiet tune of our own.")
 
 
-class QueueSection(_Section):
-    """Waiting for a human."""
-
-    ring_s: float = Field(
-        default=20.0, gt=0, description="An agent's phone rings so long before the next one is tried."
-    )
-    wrap_up_s: float = Field(default=10.0, ge=0, description="An agent's pause after a call.")
-    max_waiting: int = Field(default=50, ge=0, description="Longer queues count as full.")
-
-
-class AgentSection(_Section):
-    """A human agent, reached by SIP."""
-
-    name: str = Field(description="Name, unique.")
-    uri: str = Field(description="SIP address of the phone: sip:ann@192.0.2.7:5060.")
-    queues: tuple[str, ...] = Field(default=(), description="Queues served; empty = all.")
-    skills: tuple[str, ...] = Field(default=(), description="Skills, as the hotline's queues and hand-overs name them.")
-    connect: Literal["bridge", "refer"] = Field(
-        default="bridge",
-        description="`bridge`: the bot joins two legs and records on; `refer`: the caller is transferred.",
-    )
-
-
 class Config(_Section):
     """All settings of the service."""
 
@@ -146,8 +124,7 @@ class Config(_Section):
     recognition: RecognitionSection = Field(default_factory=RecognitionSection)
     synthesis: SynthesisSection = Field(default_factory=SynthesisSection)
     call: CallSection = Field(default_factory=CallSection)
-    queue: QueueSection = Field(default_factory=QueueSection)
-    agents: tuple[AgentSection, ...] = Field(default=(), description="Human agents, `[[agents]]`.")
+    desk: DeskConfig = Field(default_factory=DeskConfig)
 
 
 def load_config(
@@ -178,19 +155,30 @@ def host_and_port(text: str, name: str) -> tuple[str, int]:
 
 def settings() -> list[tuple[str, str, str, str]]:
     """Every setting: (key, type, default, meaning); for the documentation."""
-    found = []
-    for section, field in Config.model_fields.items():
-        model = AgentSection if section == "agents" else field.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        for name, item in model.model_fields.items():
-            key = f"agents[].{name}" if section == "agents" else f"{section}.{name}"
-            default = "required" if item.is_required() else repr(item.get_default(call_default_factory=True))
-            kind = getattr(item.annotation, "__name__", None) or str(item.annotation)
-            if "[" in str(item.annotation):
-                kind = str(item.annotation).replace("typing.", "")
-            found.append((key, kind, default, item.description or ""))
-    return found
+    return list(_settings(Config, ""))
+
+
+def _settings(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{name}"
+        inner, many = _inner_model(field.annotation)
+        if inner is not None:
+            yield from _settings(inner, f"{key}{many}.")
+            continue
+        default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
+        plain = isinstance(field.annotation, type) and not get_args(field.annotation)
+        kind = field.annotation.__name__ if plain and field.annotation else str(field.annotation).replace("typing.", "")
+        yield key, kind, default, field.description or ""
+
+
+def _inner_model(annotation: Any) -> tuple[type[BaseModel] | None, str]:
+    """The section inside a field, and how it is written: `[]` for a list, `.NAME` for a table of them."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, ""
+    for part in get_args(annotation):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part, ".NAME" if get_origin(annotation) is dict else "[]"
+    return None, ""
 
 
 def _read(path: Path) -> dict[str, Any]:

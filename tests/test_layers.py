@@ -16,9 +16,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"audio"}),
     frozenset({"dialog", "turn", "acd"}),
     frozenset({"call"}),
-    frozenset({"asr", "tts", "transport", "store", "models", "backend", "nlu_encoder", "call.driver", "config"}),
+    frozenset({"asr", "tts", "transport", "store", "models", "backend", "nlu_encoder", "call.driver"}),
     frozenset({"desk"}),
-    frozenset({"service"}),
+    frozenset({"service", "config"}),
     frozenset({"replay"}),
     frozenset({"console"}),
     frozenset({"app"}),
@@ -27,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 """From the lowest up. A module may import what lies in a lower layer, or in its own package."""
 
-SHARED = frozenset({"transport.base", "models", "config"})
+SHARED = frozenset({"transport.base", "models"})
 """Contracts and look-ups that siblings of their layer may import."""
 
 PURE = ("audio", "dialog", "turn", "acd", "call")
