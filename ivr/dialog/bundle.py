@@ -86,6 +86,7 @@ def understanding_spec(definition: Definition) -> UnderstandingSpec:
         intents={name: dict(trigger.examples) for name, trigger in triggers.items()},
         titles={name: dict(trigger.title) for name, trigger in triggers.items()},
         commands={name: dict(command.phrases) for name, command in hotline.commands.items() if command.phrases},
+        spotted=tuple(name for name, command in hotline.commands.items() if command.inside),
         options={key: {option.value: dict(option.phrases) for option in slot.options} for key, slot in options.items()},
         lexicon=tuple(Term(term.term, tuple(term.sounds_like)) for term in hotline.lexicon),
     )

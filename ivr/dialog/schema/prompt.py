@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from ivr.dialog.schema.base import Node
-from ivr.dialog.schema.values import LANGUAGE_PATTERN, Key, Language, Text, Texts, problem
+from ivr.dialog.schema.values import LANGUAGE_PATTERN, Flag, Key, Language, Text, Texts, problem
 
 PHRASES_SCHEMA: JsonSchemaValue = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
@@ -101,3 +101,6 @@ class Command(Phrases):
     what: ClassVar[str] = "a command"
 
     dtmf: Key = Field(default="", validate_default=False, description="Key that means the command.")
+    inside: Flag = Field(
+        default=False, description="true: its phrases count wherever they stand in what is said (words of risk)."
+    )

@@ -1,7 +1,8 @@
+# ruff: noqa: E501 - a rule or phrase table reads better with one entry a line
 """What a caller may say at any time: built-in phrases, and how they are found.
 
 A command takes the whole utterance (courtesies aside): "agent" is a command, "the agent told me yesterday" is not. Long
-phrases may also stand inside a longer sentence.
+phrases may also stand inside a longer sentence, and those of a command that is spotted (words of risk) always do.
 """
 
 from __future__ import annotations
@@ -84,9 +85,12 @@ class CommandTable:
     exact: Mapping[str, str]
     inside: tuple[tuple[str, str], ...]
     sounds: Mapping[tuple[str, ...], str]
+    spotted: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def build(cls, language: str, added: Mapping[str, Mapping[str, Sequence[str]]]) -> CommandTable:
+    def build(
+        cls, language: str, added: Mapping[str, Mapping[str, Sequence[str]]], spotted: Sequence[str] = ()
+    ) -> CommandTable:
         """Built-in phrases and the designer's; the designer's win where both have a phrase."""
         key = language.split("-")[0]
         exact: dict[str, str] = {}
@@ -102,11 +106,19 @@ class CommandTable:
         long = [(text, name) for text, name in exact.items() if (len(text) if chinese else len(text.split())) >= least]
         inside = tuple(sorted(long, key=lambda item: (-len(item[0]), item[0])))
         sounds = {sound(text, language): name for text, name in exact.items() if len(text) >= (2 if chinese else 4)}
-        return cls(language, exact, inside, sounds)
+        anywhere = {
+            strip_fillers(text, language, keep_interjections=True): name
+            for name in spotted
+            for text in expand_all(added.get(name, {}).get(language, ()))
+        }
+        return cls(language, exact, inside, sounds, tuple(sorted(anywhere.items())))
 
     def find(self, text: str) -> Found | None:
         """The command in cleaned `text`, if any."""
         whole = (0, len(text))
+        risk = self._spot(text, whole)
+        if risk:
+            return risk
         forms = dict.fromkeys(
             (
                 strip_fillers(text, self.language, keep_interjections=True),
@@ -118,6 +130,17 @@ class CommandTable:
             if form in self.exact:
                 return Found(self.exact[form], 0.97, whole, form)
         return self._by_sound(text, forms, whole) or self._within(text, whole)
+
+    def _spot(self, text: str, whole: tuple[int, int]) -> Found | None:
+        """The longest spotted phrase, whatever stands around it."""
+        said = self._padded(text)
+        held = [(phrase, name) for phrase, name in self.spotted if self._padded(phrase) in said]
+        best = max(held, key=lambda item: len(item[0]), default=None)
+        return Found(best[1], 0.95, whole, best[0]) if best else None
+
+    def _padded(self, text: str) -> str:
+        bare = strip_fillers(text, self.language, keep_interjections=True)
+        return bare if self.language.startswith("zh") else f" {bare} "
 
     def _by_sound(self, text: str, forms: Mapping[str, None], whole: tuple[int, int]) -> Found | None:
         for form in forms:

@@ -52,7 +52,7 @@ class Understanding:
     def __post_init__(self) -> None:
         spec = self.spec
         object.__setattr__(
-            self, "_commands", {lang: CommandTable.build(lang, spec.commands) for lang in spec.languages}
+            self, "_commands", {lang: CommandTable.build(lang, spec.commands, spec.spotted) for lang in spec.languages}
         )
         object.__setattr__(self, "_mender", Mender.build(spec.lexicon))
         exact = {language: _exact_phrases(spec, language) for language in spec.languages}
@@ -97,7 +97,9 @@ class Understanding:
         head, models = storage.unpack(data)
         spec = UnderstandingSpec.from_json(head["spec"])
         if head["key"] != cache_key(spec, encoder):
-            raise storage.StaleModelError("this understanding was trained with other encoders or another version; train it again")
+            raise storage.StaleModelError(
+                "this understanding was trained with other encoders or another version; train it again"
+            )
         return cls(spec, models, by_language(spec, encoder), head["key"])
 
     # ----------------------------------------------------------------------------------------------------- answers
@@ -172,8 +174,10 @@ class Understanding:
             if p < 0.02:
                 continue
             detail: dict[str, JsonValue] = {
-                "rule": rule, "conditional": round(float(mean.conditional[index]), 4), "in_scope": round(mean.in_scope, 4)
-            }  # fmt: skip
+                "rule": rule,
+                "conditional": round(float(mean.conditional[index]), 4),
+                "in_scope": round(mean.in_scope, 4),
+            }
             if allowed is not None and name not in allowed:
                 p, detail["weighed"] = p * answers.UNEXPECTED, answers.UNEXPECTED
             p *= _ear("intent", same[0].confidence)

@@ -53,6 +53,8 @@ class UnderstandingSpec:
     """Flow -> language -> its trigger's title: an example that is also what `choose` offers."""
     commands: Mapping[str, Templates] = field(default_factory=dict)
     """Phrases the designer adds to the built-in ones."""
+    spotted: Sequence[str] = ()
+    """Commands whose phrases count wherever they stand in a sentence."""
     options: Mapping[str, Mapping[Value, Templates]] = field(default_factory=dict)
     """`flow.slot` (or `slot` for a slot of the hotline) -> option value -> its phrases."""
     lexicon: Sequence[Term] = ()
@@ -65,6 +67,7 @@ class UnderstandingSpec:
             "intents": _plain(self.intents),
             "titles": {flow: dict(titles) for flow, titles in self.titles.items()},
             "commands": _plain(self.commands),
+            "spotted": list(self.spotted),
             "options": {
                 slot: [[value, {lang: list(texts) for lang, texts in phrases.items()}] for value, phrases in by.items()]
                 for slot, by in self.options.items()
@@ -80,6 +83,7 @@ class UnderstandingSpec:
             intents=data["intents"],
             titles=data["titles"],
             commands=data["commands"],
+            spotted=tuple(data.get("spotted", ())),
             options={slot: dict(pairs) for slot, pairs in data["options"].items()},
             lexicon=tuple(Term(term, tuple(sounds)) for term, sounds in data["lexicon"]),
             anger=data["anger"],
