@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivr.errors import ModelError
+from ivr.models.manifest import models_root
 
 MODELS = {"zh": "bge-small-zh", "en": "bge-small-en"}
 """Language -> folder below the models directory."""
@@ -82,8 +83,10 @@ class OnnxEncoder:
         return np.asarray(vectors / np.maximum(norms, 1e-9), dtype=np.float32)
 
 
-def load_encoders(models: Path, languages: Iterable[str], threads: int = 1) -> dict[str, OnnxEncoder]:
-    """Encoders of those `languages` that have one below `models`; none where the files are not there."""
+def load_encoders(languages: Iterable[str], models: Path | None = None, threads: int = 1) -> dict[str, OnnxEncoder]:
+    """Encoders of those `languages` that have one below `models` (by default where `ivr models fetch` puts them); none
+    where the files are not there."""
+    models = models_root() if models is None else models
     found = {}
     for language in languages:
         folder = models / MODELS.get(language.split("-")[0], "")

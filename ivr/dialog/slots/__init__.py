@@ -47,7 +47,7 @@ def parse(
 ) -> list[Parsed]:
     """The values of slot type `type` in `text`, most probable first, spans in characters of `text`.
 
-    `now` is what `today` means; dates and times need it. ConfigError for an unknown type, InputError for wrong settings.
+    `now` is what `today` means; dates and times need it. ConfigError: an unknown type; InputError: wrong settings.
     """
     return parse_utterance(type, Utterance.of(text, language, now or datetime(1970, 1, 1)), settings or {})
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule or phrase table reads better with one entry a line
 """One of several options: by its phrases, by how they sound, by nearness, or by place (`the second one`, 第一个)."""
 
 from __future__ import annotations

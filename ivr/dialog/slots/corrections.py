@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule or phrase table reads better with one entry a line
 """Corrections inside one utterance: which of the values heard still stands.
 
 "four seven, no, four eight"      -> 48

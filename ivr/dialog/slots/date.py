@@ -1,5 +1,5 @@
-"""Dates as people say them: 下周三, 上个月五号, 十五号, 十一月二十, 大后天; `the fifteenth of next month`, `last friday`,
-`three days ago`. Value: `YYYY-MM-DD`.
+"""Dates as people say them: 下周三, 上个月五号, 十五号, 十一月二十, 大后天; `the fifteenth of next month`,
+`last friday`, `three days ago`. Value: `YYYY-MM-DD`.
 
 What is left open (which year, which month, which week) is settled by the slot's `range`: of the dates the words may
 mean, the first inside the range is taken, nearest to today first. Without a range the coming date is preferred.

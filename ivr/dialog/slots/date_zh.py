@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule or phrase table reads better with one entry a line
 """Chinese date rules, on text whose numbers are digits already."""
 
 from __future__ import annotations

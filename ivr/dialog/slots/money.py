@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule or phrase table reads better with one entry a line
 """Amounts of money: 三块五, 一百五十块二毛, 一万二, `fifteen fifty`, `a hundred and fifty dollars`, `twenty bucks`.
 
 The value is in the main unit of the slot's currency; nothing is converted. Half-spoken forms follow usage: 三块五 is 3.50,
@@ -14,16 +15,16 @@ from ivr.dialog.slots.base import BARE, EXPLICIT, GUESS, PART, Parsed, Settings,
 _ZH_NUMBER = r"\d+(?:[.点]\d+)?"
 _ZH = re.compile(
     rf"(?P<main>{_ZH_NUMBER})(?:块钱?|元钱?|圆|rmb|人民币)(?:零)?"
-    rf"(?:(?P<jiao>\d)(?:(?:毛钱?|角)(?:(?P<tail>\d)(?![\d分点月号日]))?)?(?!\d|[分百千万月号日天个年]))?(?:零?(?P<fen>\d{{1,2}})分)?(?P<half>半)?"
-    rf"|(?P<jiao_only>\d+)(?:毛钱?|角)(?:(?P<fen_after>\d)分?)?|(?P<fen_only>\d+)分钱"
+    rf"(?:(?P<jiao>\d)(?:(?:毛钱?|角)(?:(?P<tail>\d)(?![\d分点月号日]))?|(?![\d分百千万月号日天个年])))?(?:零?(?P<fen>\d{{1,2}})分)?(?P<half>半)?"
+    rf"|(?P<jiao_only>\d+)(?:毛钱?|角)(?:(?P<fen_after>\d)分?)?|(?P<fen_only>\d+)分(?!钟|之|机)钱?"
     rf"|(?P<bare>{_ZH_NUMBER})(?![\d点号月日年天个位])"
 )
 _EN_UNIT = r"dollars?|bucks?|pounds?|quid|euros?|yuan|rmb|renminbi|kuai|usd|gbp|eur|cny"
 _EN_NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _EN = re.compile(
-    rf"(?P<sign>[$£€¥]\s*)?(?P<main>{_EN_NUMBER})\s*(?P<unit>{_EN_UNIT})\b(?:\s*(?:and\s+)?(?P<cents>\d{{1,2}})\s*(?:cents?|pence|p)?\b(?!\s*(?:dollars|st|nd|rd|th)))?"
+    rf"(?P<sign>[$£€¥]\s*)?(?P<main>{_EN_NUMBER})\s*(?P<unit>{_EN_UNIT})\b(?:\s*(?:and\s+)?(?P<cents>\d{{1,2}})\s*(?:cents?|pence|p|fen)?\b(?!\s*(?:dollars|st|nd|rd|th)))?"
     rf"|[$£€¥]\s*(?P<symbol>{_EN_NUMBER})"
-    rf"|(?P<cents_only>{_EN_NUMBER})\s*(?:cents?|pence)\b"
+    rf"|(?P<cents_only>{_EN_NUMBER})\s*(?:cents?|pence|fen)\b|(?P<jiao>\d)\s*(?:jiao|mao)\b(?:\s*(?:and\s+)?(?P<fen>\d)\s*fen\b)?"
     rf"|(?P<first>{_EN_NUMBER})\s+(?P<second>\d{{2}})(?!\s*(?:\d|st\b|nd\b|rd\b|th\b|percent|%))\b(?:\s+(?P<pair_unit>{_EN_UNIT}))?"
     rf"|(?P<bare>{_EN_NUMBER})(?!\d|st\b|nd\b|rd\b|th\b|\s*(?:percent|%|o'clock|am\b|pm\b|days?\b|weeks?\b))"
 )
@@ -75,6 +76,8 @@ def _amounts_en(match: re.Match[str]) -> list[tuple[float, float]]:
         return [(_number(match["symbol"]), EXPLICIT)]
     if match["cents_only"]:
         return [(_number(match["cents_only"]) / 100, EXPLICIT)]
+    if match["jiao"]:
+        return [(int(match["jiao"]) / 10 + int(match["fen"] or 0) / 100, EXPLICIT)]
     if match["first"]:
         return _pair(match)
     return [(_number(match["bare"]), PART)]

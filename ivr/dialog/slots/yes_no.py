@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule or phrase table reads better with one entry a line
 """Yes and no, with their negations: `not really`, `no problem`, 没错, 不对, 不用了."""
 
 from __future__ import annotations

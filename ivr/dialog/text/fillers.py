@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule or phrase table reads better with one entry a line
 """Words that carry nothing: hesitations (`um`, 呃) and the wrapping of a request (`I would like to`, 我想问一下)."""
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ import re
 from ivr.dialog.text.clean import words_only
 
 _HESITATION_EN = re.compile(
-    r"\b(?:u+m+|u+h+|e+r+m*|a+h+|h+m+|mm+|you know|i mean|well|so|like|basically|actually|just)\b(?! (?:huh|hmm))"
+    r"\b(?:u+m+|u+h+|e+r+m*|a+h+|h+m+|mm+|you know|well|so|basically|actually|just)\b(?! (?:huh|hmm))"
 )
 _INTERJECTION_EN = re.compile(r"\b(?:oh|please|thanks|thank you|hello|hi|hey)\b")
 _HESITATION_ZH = re.compile(

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule or phrase table reads better with one entry a line
 """Chinese numerals to digits, colloquial forms included: 一万二 = 12000, 三百五 = 350, 幺三八 = 138, 3万5 = 35000."""
 
 from __future__ import annotations

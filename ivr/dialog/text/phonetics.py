@@ -1,4 +1,4 @@
-"""How text sounds, roughly: toneless pinyin with the pairs merged that recognisers and accents confuse, and metaphone."""
+"""How text sounds, roughly: toneless pinyin with often confused pairs merged, and metaphone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the caller meant: commands, yes and no, values, corrections, choices, intents, anger; each with a probability."""
+"""What the caller meant: commands, yes and no, values, corrections, choices, intents, anger, with probabilities."""
 
 from ivr.dialog.understanding.anger import anger_score
 from ivr.dialog.understanding.backchannel import is_backchannel

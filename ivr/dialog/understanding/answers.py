@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a rule or phrase table reads better with one entry a line
 """Readings of one hypothesis that need no model: commands, yes and no, slot values and their corrections, choices, anger."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two ways to see how alike texts are, and the classifier on each: n-grams (sparse) and sentence vectors (dense)."""
+"""The two ways to see how alike texts are, by n-grams (sparse) and by sentence vectors (dense)."""
 
 from __future__ import annotations
 

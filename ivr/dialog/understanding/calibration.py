@@ -1,4 +1,4 @@
-"""From scores to probabilities: softmax with a temperature, logistic regression, conformal sets, and how well they hold."""
+"""From scores to probabilities: softmax with a temperature, logistic regression, conformal sets, measures."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def fit_logistic(features: Vector, labels: Vector, weights: Vector, prior: Vecto
 
 
 def conformal_threshold(p_true: Vector, coverage: float = COVERAGE) -> float:
-    """Least probability a label needs to be in the set that holds the right one in `coverage` of cases (split conformal:
-    Vovk; Angelopoulos and Bates 2021)."""
+    """Least probability a label needs to be in the set that holds the right one in `coverage` of cases (split
+    conformal: Vovk; Angelopoulos and Bates 2021)."""
     count = len(p_true)
     if count == 0:
         return 0.5

@@ -52,6 +52,8 @@ _WEIGHTS = tuple(round(0.05 * step, 2) for step in range(1, 17))
 _USUAL_WEIGHT = 0.3
 _NATIVE = 0.2
 """Share of the examples that are further from each other than a background sentence may be from an intent."""
+_SURELY_NEAR = 0.45
+"""Cosine under which a background sentence is never an intent's."""
 _NEAR_MISSES = 0.35
 """Share of strange turns that are nearly an intent."""
 _PLATT_PRIOR = np.array([0.0, 0.6, 0.6])
@@ -114,7 +116,9 @@ class IntentModel:
         """One reading a text. `encoder` must be the one of training, where there was one."""
         scored = self.score(texts, encoder)
         inside = detect(scored, self.detector)
-        p = combine(inside[:, None], scored.p, self.platt)
+        top = scored.p.max(axis=1)
+        # the winner's p is calibrated; the others keep their distance to it
+        p = combine(inside, top, self.platt)[:, None] * scored.p / top[:, None]
         order = np.argsort(-scored.p, axis=1, kind="stable")
         return [
             IntentReading(
@@ -157,7 +161,7 @@ def detect(scored: Scored, detector: Vector) -> Vector:
 
 
 def combine(in_scope: Vector, p: Vector, platt: Vector) -> Vector:
-    """Both probabilities (arrays that broadcast) -> probability of being right."""
+    """Both probabilities of the winning intents (m,) -> probability of being right (m,)."""
     return sigmoid(platt[0] + platt[1] * logit(in_scope) + platt[2] * logit(p))
 
 
@@ -325,7 +329,7 @@ class _Trainer:
         scored = assemble(fusion, sparse, dense, near_sparse, near_dense, self.labels)
         near = scored.near_sparse if scored.near_dense is None else scored.near_dense
         usual = left_out.near_sparse if left_out.near_dense is None else left_out.near_dense
-        strange = np.flatnonzero(near < max(float(np.quantile(usual, _NATIVE)), 0.2))
+        strange = np.flatnonzero(near < max(float(np.quantile(usual, _NATIVE)), _SURELY_NEAR))
         return scored.pick(strange) if len(strange) else None
 
     def _scope(self, fusion: Fusion, left_out: Scored) -> tuple[Vector, Vector]:
@@ -350,7 +354,7 @@ class _Trainer:
         count = len(self.texts)
         weight = np.concatenate(weights) * min(count, 500)
         prior = PRIOR_SPARSE if self.dense is None else PRIOR_DENSE
-        detector = fit_logistic(np.vstack(parts), np.concatenate(labels), weight, prior, PRIOR_STRENGTH * 10)
+        detector = fit_logistic(np.vstack(parts), np.concatenate(labels), weight, prior, PRIOR_STRENGTH)
         return detector, self._platt(detector, inside, outside, apart)
 
     def _platt(

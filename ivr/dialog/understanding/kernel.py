@@ -70,7 +70,8 @@ def level(kernel: Matrix, labels: NDArray[np.int64], groups: Sequence[NDArray[np
     """Factors (n, classes) that give left-out scores the size they have with all examples.
 
     A class that has lost one of its few examples scores lower than its rivals that have not, which live texts will not
-    see. With n examples of mean kernel value r among each other the score of one more goes as n r / (1 + ridge + (n-1) r).
+    see. With n examples of mean kernel value r among each other the score of one more goes as
+    n r / (1 + ridge + (n - 1) r).
     """
     classes = int(labels.max()) + 1
     factors = np.ones((len(labels), classes))

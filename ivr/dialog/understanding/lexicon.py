@@ -1,4 +1,4 @@
-"""Domain words put right: where the recogniser heard something that sounds like a term of the lexicon, the term is meant."""
+"""Domain words put right: what sounds like a term of the lexicon is the term."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Was anything of this hotline meant? Seven signs of it, and a logistic regression over them.
 
-Trained without out-of-scope data: a quarter of the hotline's own intents is hidden in turn, and what is left must notice
-that the hidden ones are strange. Built-in background sentences stand for talk of no hotline at all.
+Trained without out-of-scope data: a quarter of the hotline's own intents is hidden in turn, and what is left must
+notice that the hidden ones are strange. Built-in background sentences stand for talk of no hotline at all.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def features(scored: Scored) -> Matrix:
     )
 
 
-PRIOR_SPARSE = np.array([-3.0, 0.3, 0.5, -0.5, 2.5, 5.0, 0.0, 0.0, 0.0])
+PRIOR_SPARSE = np.array([-4.0, 0.3, 0.5, -0.5, 2.5, 7.0, 0.0, 0.0, 0.0])
 PRIOR_DENSE = np.array([-6.0, 0.3, 0.5, -0.5, 1.0, 1.5, 3.0, 4.0, 4.0])
 """Where the detector starts from, so that a hotline with a handful of examples has a sensible one."""
-PRIOR_STRENGTH = 0.1
+PRIOR_STRENGTH = 4.0
