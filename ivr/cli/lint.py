@@ -43,7 +43,11 @@ def run(args: argparse.Namespace) -> int:
     folders = list(dict.fromkeys(_hotline_of(Path(given)) for given in args.folders))
     found = {str(folder): lint_folder(folder, options) for folder in folders}
     if args.json:
-        listed = [each for problems in found.values() for each in report.as_json(problems)]
+        listed = [
+            each | ({"file": f"{folder}/{each['file']}"} if len(found) > 1 else {})
+            for folder, problems in found.items()
+            for each in report.as_json(problems)
+        ]
         print(json.dumps(listed, ensure_ascii=False, indent=1))
     elif args.sarif:
         logs = [report.as_sarif(problems, folder, __version__) for folder, problems in found.items()]

@@ -100,10 +100,24 @@ def read_folder(folder: Path, problems: Problems) -> dict[str, bytes]:
             continue
         except OSError as error:
             problems.add(Position(name, 1, 1), "E00", f"cannot be read: {error.strerror}", "look at its permissions")
+    for name, hint in _never_read(folder):
+        problems.add(Position(name, 1, 1), "W04", f"{name} is never read", hint)
     if "hotline.yaml" not in files:
         hint = _look_alike(folder) or "`ivr new PATH` writes one to begin with"
         problems.add(start, "E00", f"no hotline.yaml in {folder}", hint)
     return files
+
+
+def _never_read(folder: Path) -> list[tuple[str, str]]:
+    """YAML files that look as if they belonged to the hotline and do not, with a hint."""
+    known = ("hotline.yaml", "actions.yaml")
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix in {".yaml", ".yml"} and path.name not in known:
+            found.append((path.name, did_you_mean(path.name, known, "move it into flows/, prompts/ or tests/")))
+        elif path.is_dir() and path.name not in _FOLDERS and (near := did_you_mean(path.name, _FOLDERS, " ").strip()):
+            found += [(inner.relative_to(folder).as_posix(), near) for inner in sorted(path.glob("*.yaml"))]
+    return found
 
 
 def _look_alike(folder: Path) -> str:

@@ -137,7 +137,23 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 def test_a_wrong_ending_is_seen(tmp_path: Path) -> None:
     (tmp_path / "hotline.yml").write_bytes(HOTLINE)
     _, problems = load_with_problems(tmp_path)
-    assert problems[0].hint == "rename `hotline.yml`?"
+    assert [str(problem) for problem in problems] == [
+        f"hotline.yaml:1:1 E00 no hotline.yaml in {tmp_path} (rename `hotline.yml`?)",
+        "hotline.yml:1:1 W04 hotline.yml is never read (did you mean `hotline.yaml`?)",
+    ]
+
+
+def test_files_that_are_never_read_are_told(tmp_path: Path) -> None:
+    (tmp_path / "hotline.yaml").write_bytes(HOTLINE)
+    for name in ("flow", "recordings", "flows"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.yaml").write_bytes(b"flow: main\nsteps: [{end: {}}]\n")
+    (tmp_path / "prompts.yaml").write_bytes(b"{}")
+    _, problems = load_with_problems(tmp_path)
+    assert [str(problem) for problem in problems] == [
+        "flow/a.yaml:1:1 W04 flow/a.yaml is never read (did you mean `flows`?)",
+        "prompts.yaml:1:1 W04 prompts.yaml is never read (move it into flows/, prompts/ or tests/)",
+    ]
 
 
 def test_all_problems_at_once_in_file_order() -> None:

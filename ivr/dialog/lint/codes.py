@@ -8,7 +8,7 @@ CODES: dict[str, str] = {
     "E02": "A name or a key is taken twice in one scope.",
     "E03": "An expression reads a name or a field that does not exist, or before any path sets it.",
     "E04": "No path leads to a step.",
-    "W04": "A flow is never entered: no trigger, not run, no entry.",
+    "W04": "A flow is never entered (no trigger, not run, no entry), or a file is never read.",
     "E05": "A language of the hotline is missing, or one is given that the hotline does not have.",
     "E06": "A prompt that asking needs is missing (`ask`, `choose`, `confirm`, `guess`).",
     "W06": "Neither `retry` nor `help`: the caller hears the same question again.",

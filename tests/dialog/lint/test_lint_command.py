@@ -99,6 +99,15 @@ def test_a_file_stands_for_its_hotline(broken: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.count("E01") == 1
 
 
+def test_several_hotlines_at_once(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "--json", str(HARBOUR), str(broken)]) == 1
+    files = {problem["file"] for problem in json.loads(capsys.readouterr().out)}
+    assert f"{broken}/flows/track.yaml" in files
+    assert f"{HARBOUR}/flows/ticket.yaml" in files
+    assert main(["lint", "--sarif", str(HARBOUR), str(broken)]) == 1
+    assert len(json.loads(capsys.readouterr().out)["runs"]) == 2
+
+
 def test_vocabulary_and_secrets(
     broken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
