@@ -135,7 +135,7 @@ def _heard(turn: Turn, event: ev.Heard) -> None:
     expectation = expectation_of(turn, turn.flow.steps[question.step], question)
     readings = weigh(turn, event.understood, expectation)
     turn.decide("4 read", readings=_shown(turn, readings), in_scope=event.understood.in_scope)
-    command = command_of(readings, bands(turn).accept)
+    command = command_of(readings, bands(turn))
     if command:
         perform(turn, command)
     elif not _anger(turn, event, readings):
@@ -143,7 +143,7 @@ def _heard(turn: Turn, event: ev.Heard) -> None:
 
 
 def _heard_while_waiting(turn: Turn, event: ev.Heard) -> None:
-    command = command_of(event.understood.readings, bands(turn).accept)
+    command = command_of(event.understood.readings, bands(turn))
     if command is None:
         turn.decide("ignored: no command")
     elif turn.state.phase == "queued":

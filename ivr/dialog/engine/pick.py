@@ -27,6 +27,9 @@ UNEXPECTED = 0.5
 SET_SIZE = 0.9
 """Probability that a candidate set has to cover to be offered as A or B."""
 
+OUT_OF_SCOPE = 0.2
+"""Below this probability that any intent was meant, none is asked back, however near the nearest is."""
+
 ActKind: TypeAlias = Literal[
     "command", "yes", "no", "chosen", "fill", "correct", "intent", "confirm", "choose", "more", "invalid", "nomatch"
 ]
@@ -78,9 +81,12 @@ def weigh(turn: Turn, understood: Understood, expectation: Expectation) -> list[
     return weighed
 
 
-def command_of(readings: Iterable[Reading], accept: float) -> Act | None:
+def command_of(readings: Sequence[Reading], limits: Bands) -> Act | None:
+    """A command that is sure, or the likeliest thing said: asking "did you want an agent?" would only annoy."""
     best = _best(readings, "command")
-    if best is None or best.p < accept:
+    if best is None or best.p < limits.middle:
+        return None
+    if best.p < limits.accept and any(other.p > best.p for other in readings):
         return None
     return Act("command", "5 pick: command", name=str(best.value), detail={"p": best.p, **best.detail})
 
@@ -182,8 +188,7 @@ def _slots(turn: Turn, question: Question, readings: Sequence[Reading], limits: 
     ]
     fills = [value for value in values if value.slot not in filled]
     changes = [value for value in _values(readings, ("correct",), question.asked) if value.slot in filled]
-    sure = [value for value in fills if value.p >= limits.accept]
-    if sure:
+    if any(value.p >= _enough(turn, question, value, limits) for value in fills):
         return _fill_act(turn, question, fills, limits)
     if any(change.p >= limits.accept for change in changes):
         return Act("correct", "5 pick: correction", tuple(change for change in changes if change.p >= limits.confirm))
@@ -211,9 +216,18 @@ def _fill_act(turn: Turn, question: Question, fills: Sequence[Candidate], limits
     """All values of the turn. A form that is read back at its end takes the less sure ones along."""
     step = turn.flow.steps[question.step]
     covered = isinstance(step, AskStep) and step.confirm_prompt is not None
-    taken = tuple(value for value in fills if value.p >= (limits.confirm if covered else limits.accept))
+    taken = tuple(
+        value for value in fills if value.p >= (limits.confirm if covered else _enough(turn, question, value, limits))
+    )
     asked = any(value.slot == question.asked for value in taken)
     return Act("fill", f"5 pick: fill of {'the asked slot' if asked else 'another slot'}", taken)
+
+
+def _enough(turn: Turn, question: Question, value: Candidate, limits: Bands) -> float:
+    """From which p on a value is taken; `confirm: never` takes whatever else would be asked back."""
+    step = turn.flow.steps[question.step]
+    rule = (step.confirm if isinstance(step, AskStep) else None) or turn.slot_code(value.slot).confirm
+    return limits.confirm if rule == "never" else limits.accept
 
 
 def _unsure(
@@ -327,7 +341,7 @@ def _intents(
     }  # fmt: skip
     if len(near) == 2 and in_scope:
         return Act("choose", "6 band: choose", tuple(near), detail=detail)
-    if ranked and ranked[0].p >= limits.confirm:
+    if ranked and ranked[0].p >= limits.confirm and understood.in_scope >= OUT_OF_SCOPE:
         return Act("confirm", "6 band: confirm", (ranked[0],), detail=detail)
     if len(near) >= 3 and in_scope:
         if question.mode == "more":

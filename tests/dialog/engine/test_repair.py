@@ -186,6 +186,7 @@ class TestRoute:
         talk = routed().intent("buy", 0.7, candidates=("buy",))
         assert (talk.at, talk.said) == ("main/topic:confirm", ["You want to buy it, right?"])
         assert talk.yes().at == "buy/ask"
+        assert routed().intent("buy", 0.7, candidates=("buy",), in_scope=0.1).said == ["Again?"]
         assert routed().intent("buy", 0.3, in_scope=0.2).said == ["Again?"]
 
     def test_a_or_b(self) -> None:
@@ -315,6 +316,72 @@ class TestCommands:
         )
         talk = Talk(program_of({"main": caught, "buy": flow("buy")})).command("goodbye")
         assert (talk.at, talk.said) == ("main/topic", ["Not yet.", "What?"])
+
+
+class TestBandsOfCommandsAndValues:
+    def test_a_likely_command_is_taken_when_nothing_is_likelier(self) -> None:
+        assert routed().hear(ev.Reading("command", "agent", 0.7)).last(ev.Handover).reason == "asked"
+        both = (ev.Reading("command", "goodbye", 0.7), ev.Reading("intent", "buy", 0.9))
+        assert routed().hear(*both).at == "buy/ask"
+        assert routed().hear(ev.Reading("command", "goodbye", 0.6)).at == "main/topic"
+
+    def test_confirm_never_always_implicit(self) -> None:
+        def one_slot(rule: str) -> Talk:
+            slot = f"{{type: number, confirm: {rule}, prompts: {{ask: {{en: N?}}, confirm: {{en: '{{{{ n }}}}?'}}}}}}"
+            return Talk(
+                program_of(
+                    {
+                        "main": f"flow: main\nslots: {{n: {slot}}}\nsteps: [{{ask: n}}, {{say: {{en: 'So {{{{ n }}}}.'}}}}]"
+                    }
+                )
+            )
+
+        assert one_slot("never").fill(0.55, n=4).said == ["So four."]
+        assert one_slot("auto").fill(0.55, n=4).said == ["four?"]
+        assert one_slot("auto").fill(0.9, n=4).said == ["So four."]
+        assert one_slot("always").fill(0.99, n=4).said == ["four?"]
+        assert one_slot("implicit").fill(0.9, n=4).said == ["four.", "So four."]
+
+    def test_no_fourteen_inside_the_confirm_of_a_slot(self) -> None:
+        slot = "{type: number, confirm: always, prompts: {ask: {en: N?}, confirm: {en: '{{ n }}?'}}}"
+        talk = Talk(
+            program_of(
+                {"main": f"flow: main\nslots: {{n: {slot}}}\nsteps: [{{ask: n}}, {{say: {{en: 'So {{{{ n }}}}.'}}}}]"}
+            )
+        )
+        talk.fill(n=40)
+        talk.hear(ev.Reading("no", None, 0.9), ev.Reading("fill", 14, 0.9, "n", "no fourteen", (3, 11)))
+        assert talk.said == ["fourteen?"]
+        assert talk.yes().said == ["So fourteen."]
+
+
+class TestChoice:
+    SLOT = "{type: choice, options: [{value: 5, en: [good]}, {value: 1, dtmf: '9', en: [bad]}], prompts: {ask: {en: How?}}}"
+
+    def choice(self) -> Talk:
+        text = f"flow: main\nslots: {{c: {self.SLOT}}}\ncatch: {{nomatch: {{listen: {{modes: [dtmf]}}}}}}\nsteps: [{{ask: c}}, {{say: {{en: 'So {{{{ c }}}}.'}}}}]"
+        return Talk(program_of({"main": text}))
+
+    def test_by_voice_and_key(self) -> None:
+        assert self.choice().fill(c=5).said == ["So five."]
+        assert self.choice().keys("9").said == ["So one."]
+        assert self.choice().keys("1").said == ["So five."]
+        assert self.choice().keys("7").last(ev.Listen).settings.modes == ("dtmf",)
+
+    def test_as_a_menu(self) -> None:
+        assert self.choice().mumble().said == ["For good, press one.", "For bad, press nine."]
+
+
+def test_the_language_of_the_first_turn_is_kept() -> None:
+    talk = routed().hear(ev.Reading("intent", "buy", 0.9), language="zh")
+    assert talk.last(ev.Listen).expectation.language == "zh"
+    assert talk.hear(ev.Reading("yes", None, 0.9), language="en").state.language == "zh"
+
+
+def test_too_long_a_speech_is_a_failure() -> None:
+    talk = routed().send(ev.MaxSpeech(9))
+    assert talk.said == ["Again?"]
+    assert talk.state.failures == 1
 
 
 class TestKeys:
