@@ -117,7 +117,7 @@ def test_stale_and_damaged_bytes_are_refused() -> None:
     with pytest.raises(StaleModelError, match=r"trained with other encoders or another version; train it again$"):
         Understanding.from_bytes(data)
     for broken in (b"", b"rubbish", data[:1000], data[:-200]):
-        with pytest.raises(StaleModelError, match="^damaged trained understanding: "):
+        with pytest.raises(StaleModelError, match=r"^damaged trained understanding: "):
             Understanding.from_bytes(broken, HashEncoder())
 
 
