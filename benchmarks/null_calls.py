@@ -16,7 +16,9 @@ from ivr.audio.wav import read_audio
 from ivr.call import events as call
 from ivr.call.driver import CallDriver
 from ivr.dialog import events as dialog
+from ivr.dialog.bundle import Bundle
 from ivr.replay.measure import caller_segments
+from ivr.service.calls import understand
 
 FIXTURES = Path(__file__).resolve().parent.parent / "audio_fixtures"
 CLIPS = ("en_sentences/goforward.wav", "en_sentences/librivox_0880.wav", "en_sentences/librivox_0890.wav")
@@ -115,3 +117,50 @@ class NullServices:
 
     def close(self) -> None:
         """Nothing runs."""
+
+
+class _Utterance:
+    """The recogniser's side of an utterance whose words are known."""
+
+    def __init__(self, number: int, text: str) -> None:
+        self._number, self._text = number, text
+        self._samples = 0
+        self._told = False
+
+    def feed(self, samples: Samples) -> call.PartialTranscript | None:
+        self._samples += len(samples)
+        if self._told or self._samples < SAMPLE_RATE // 2:
+            return None
+        self._told = True
+        return call.PartialTranscript(self._number, self._text)
+
+    def finish(self) -> call.FinalTranscript:
+        return call.FinalTranscript(self._number, (call.HeardText(self._text, 0.9),), "en", "null")
+
+    def cancel(self) -> None:
+        """Nothing runs."""
+
+
+class NullEngines:
+    """Engines of a replay: the caller says these sentences in turn; the bot's voice is a recording."""
+
+    def __init__(self, bundle: Bundle, sentences: Sequence[str]) -> None:
+        self._bundle = bundle
+        self._sentences = sentences
+        self._said = 0
+
+    def recognise(self, command: call.StartRecognition) -> _Utterance:
+        self._said += 1
+        return _Utterance(command.utterance, self._sentences[(self._said - 1) % len(self._sentences)])
+
+    def synthesise(self, command: call.Synthesise) -> Sequence[call.PromptAudio]:
+        return [call.PromptAudio(command.prompt, prompt(0.06 * len(command.text)))]
+
+    def understand(self, command: call.Understand) -> dialog.Understood:
+        return understand(self._bundle, command)
+
+    def backend(self, command: call.CallBackend) -> tuple[int, call.BackendFailed]:
+        return -1, call.BackendFailed(command.action, "http", "no backend in this benchmark")
+
+    def queue(self, command: call.EnterQueue) -> Sequence[tuple[int, call.QueueChanged]]:
+        return [(1000, call.QueueChanged("position", 2, 30)), (20_000, call.QueueChanged("timeout"))]
