@@ -8,6 +8,7 @@ does the I/O, `parse` takes a mapping from path to bytes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +83,9 @@ def read_folder(folder: Path, problems: Problems) -> dict[str, bytes]:
         what = "is a file" if folder.exists() else "does not exist"
         problems.add(start, "E00", f"the folder {folder} {what}", "give the folder that holds hotline.yaml")
         return {}
+    if not os.access(folder, os.R_OK | os.X_OK):
+        problems.add(start, "E00", f"the folder {folder} cannot be read", "look at its permissions")
+        return {}
     paths = [folder / "hotline.yaml", folder / "actions.yaml"]
     for name in _FOLDERS:
         paths += sorted(path for path in (folder / name).rglob("*") if path.suffix in {".yaml", ".yml"})
@@ -92,8 +96,13 @@ def read_folder(folder: Path, problems: Problems) -> dict[str, bytes]:
         return {}
     files = {}
     for path in paths:
-        name = path.relative_to(folder).as_posix()
+        name = path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
         try:
+            if path.exists() and not path.is_file():
+                problems.add(
+                    Position(name, 1, 1), "E00", f"{name} is no file", "a folder, pipe or device cannot be read"
+                )
+                continue
             with path.open("rb") as opened:
                 files[name] = opened.read(MAX_BYTES + 1)
         except FileNotFoundError:
@@ -102,7 +111,7 @@ def read_folder(folder: Path, problems: Problems) -> dict[str, bytes]:
             problems.add(Position(name, 1, 1), "E00", f"cannot be read: {error.strerror}", "look at its permissions")
     for name, hint in _never_read(folder):
         problems.add(Position(name, 1, 1), "W04", f"{name} is never read", hint)
-    if "hotline.yaml" not in files:
+    if "hotline.yaml" not in files and not (folder / "hotline.yaml").exists():
         hint = _look_alike(folder) or "`ivr new PATH` writes one to begin with"
         problems.add(start, "E00", f"no hotline.yaml in {folder}", hint)
     return files

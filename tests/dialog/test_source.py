@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ivr.cli import main
 from ivr.dialog.lint import lint_files, lint_folder
 from ivr.dialog.problems import Problems
 from ivr.dialog.source import MAX_BYTES, MAX_DEPTH, Position, YamlList, YamlMap, locate, read_yaml
@@ -171,14 +173,24 @@ def test_ten_megabytes_are_refused(tmp_path: Path) -> None:
     assert str(problem).startswith(f"hotline.yaml:1:1 E00 the file has more than {MAX_BYTES:,} bytes")
 
 
-def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "hotline.yaml").mkdir()
-    problems = lint_folder(tmp_path)
-    assert [problem.code for problem in problems] == ["E00", "E00"]
-    assert (
-        "cannot be read: Is a directory" in problems[0].message
-        or "cannot be read: Is a directory" in problems[1].message
-    )
+    (tmp_path / "flows").mkdir()
+    os.mkfifo(tmp_path / "flows" / "pipe.yaml")
+    (tmp_path / "flows" / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "flows" / "loop").symlink_to(tmp_path)
+    assert [str(problem) for problem in lint_folder(tmp_path)] == [
+        "hotline.yaml:1:1 E00 hotline.yaml is no file (a folder, pipe or device cannot be read)",
+        "flows/pipe.yaml:1:1 E00 flows/pipe.yaml is no file (a folder, pipe or device cannot be read)",
+    ]
+
+
+def test_names_of_files_that_are_no_unicode(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "hotline.yaml").write_bytes(b"hotline: h")
+    (tmp_path / "flows").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "flows") + b"/\xff.yaml")).write_bytes(b"a")
+    assert main(["lint", str(tmp_path)]) == 1
+    assert "flows/\\udcff.yaml:1:1 E23" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
