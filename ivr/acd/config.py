@@ -15,6 +15,8 @@ STRATEGIES: tuple[str, ...] = get_args(Strategy)
 PRIORITIES: Mapping[str, float] = {"low": -1.0, "normal": 0.0, "high": 1.0, "urgent": 3.0}
 """Words for priorities; a number may stand in their place."""
 MAX_LEVEL = 10
+ANY_SKILL = "*"
+"""As an agent's skill: all that are not named."""
 _SKILL = re.compile(r"([^\s>=]{1,60})(?:\s*>=\s*(\d{1,2}))?\Z")
 
 

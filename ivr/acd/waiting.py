@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ivr.acd.agents import Agent
-from ivr.acd.config import Overflow, QueueConfig, parse_skills
+from ivr.acd.config import ANY_SKILL, Overflow, QueueConfig, parse_skills
 
 Rank = tuple[float, int]
 """Lower is served first; the second number is the order of arrival, so that no two are equal."""
@@ -159,4 +159,5 @@ def _belongs(agent: Agent, queue: QueueConfig, tier: int | None) -> bool:
 
 
 def _knows(agent: Agent, skills: Skills) -> bool:
-    return all(agent.config.skills.get(name, 0) >= level for name, level in skills)
+    known = agent.config.skills
+    return all(known.get(name, known.get(ANY_SKILL, 0)) >= level for name, level in skills)

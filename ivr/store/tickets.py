@@ -52,6 +52,9 @@ class Tickets:
         self._kept: dict[str, str] = {}
         """Idempotency key -> number of tickets that went to the spool."""
 
+    def now(self) -> datetime:
+        return self._store.clock()
+
     async def create(self, new: NewTicket, actor: str = "bot") -> str:
         """Returns the number, digits only. Never fails for a database that is away. Raises StoreError when the spool
         will not take it either."""
