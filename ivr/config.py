@@ -27,6 +27,10 @@ class ServiceConfig(_Section):
 
     hotline: str = Field(default="dialogs/payments", description="Folder of the hotline that answers.")
     data: str = Field(default="data", description="Folder for recordings, journals, the database and the prompt cache.")
+    languages: dict[str, str] = Field(
+        default_factory=dict,
+        description='Language by number called, `{"8001" = "zh"}`; others begin in the hotline\'s first language.',
+    )
     record: bool = Field(default=True, description="Keep each call's stereo recording.")
     max_calls: int = Field(default=40, ge=1, description="Calls at once; one more hears 503 and Retry-After.")
     max_backlog_ms: int = Field(

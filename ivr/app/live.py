@@ -126,7 +126,7 @@ class Service:
         self.hotline = Hotline(
             bundle, settings, self._services, self.pacer, self.recorder, self.desk.calls, self.desk, environment
         )
-        self.intake = SipIntake(self.hotline, self._ports, self._rtp, self.ready)
+        self.intake = SipIntake(self.hotline, self._ports, self._rtp, self.ready, config.service.languages)
         self.desk.lines = self.intake.lines
         self._draining = False
         self._started = False

@@ -128,7 +128,8 @@ class Hotline:
         self._calls.began(record)
         _log.info("call %s from %s to %s: answered", info.call_id, info.caller or "unknown", info.called)
         driver.start(queues)
-        self._pacer.add(driver.tick)
+        if not driver.over:
+            self._pacer.add(driver.tick)
         return driver
 
     def _ended(self, driver: CallDriver, hang_up: HangUp, record: CallRecord) -> None:

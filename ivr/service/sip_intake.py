@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ivr.call.driver import CallDriver
@@ -43,12 +43,19 @@ class SipIntake:
     """The endpoint's `on_call`. `refuse` says why a new call cannot be taken now, or nothing."""
 
     def __init__(
-        self, hotline: Hotline, ports: PortRange, rtp: RtpSettings, refuse: Callable[[], str], retry_after_s: int = 10
+        self,
+        hotline: Hotline,
+        ports: PortRange,
+        rtp: RtpSettings,
+        refuse: Callable[[], str],
+        languages: Mapping[str, str] | None = None,
+        retry_after_s: int = 10,
     ) -> None:
         self._hotline = hotline
         self._ports = ports
         self._rtp = rtp
         self._refuse = refuse
+        self._languages = dict(languages or {})
         self._retry_after = str(retry_after_s)
         self.lines: dict[str, SipLine] = {}
         """By call id."""
@@ -98,14 +105,15 @@ class SipIntake:
         def on_end(driver: CallDriver, hang_up: HangUp) -> None:
             over.set()
 
-        line.driver = self._hotline.begin(line.call.info, line.leg, on_end)
+        info = line.call.info
+        line.driver = self._hotline.begin(info, line.leg, on_end, language=self._languages.get(info.called, ""))
         follow = asyncio.create_task(self._follow(line, line.driver))
         try:
             await over.wait()
         finally:
             follow.cancel()
             if not line.driver.over:  # the task was cancelled: the service stops
-                line.driver.deliver(CallerGone("service stopping"))
+                line.driver.abort("service stopping")
 
     async def _follow(self, line: SipLine, driver: CallDriver) -> None:
         """The peer's signals while the call is up."""
