@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,9 @@ def run_once(args: argparse.Namespace) -> int:
     if not tests:
         raise InputError(f"there is no test to run in {args.folder / 'tests'}")
     recorded = any(turn.audio for test in tests for turn in test.turns)
-    results = run_tests(bundle, tests, _recogniser(args.folder) if recorded and not args.text else None)
+    results = run_tests(
+        bundle, tests, _recogniser(args.folder) if recorded and not args.text else None, time.perf_counter
+    )
     covered = coverage.measure(bundle.program, results)
     if args.junit:
         args.junit.write_text(report.junit_report(bundle.program.hotline, results), encoding="utf-8")
