@@ -19,6 +19,8 @@ MODELS = {"zh": "bge-small-zh", "en": "bge-small-en"}
 """Language -> folder below the models directory."""
 MAX_TOKENS = 64
 _BATCH = 32
+_FEW = 4
+"""Up to so many texts are run one by one: they are kept, and need no padding."""
 
 
 class OnnxEncoder:
@@ -49,8 +51,8 @@ class OnnxEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32 (len(texts), dimension), each row of length 1."""
-        if len(texts) == 1:
-            return self._one(texts[0])[None]
+        if 0 < len(texts) <= _FEW:
+            return np.stack([self._one(text) for text in texts])
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))  # alike lengths pad least
         parts = [self._run([texts[index] for index in order[at : at + _BATCH]]) for at in range(0, len(order), _BATCH)]
         if not parts:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
 HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
 _LATIN = re.compile(r"[A-Za-z]")
 _PUNCTUATION = re.compile(r"[^\w\s]|_")
+_ASCII = {**dict.fromkeys((*range(32), 127), " "), ord("`"): "'"}
 _SPACES = re.compile(r"\s+")
 
 
@@ -16,9 +18,12 @@ def clean(text: str) -> str:
 
     The result has exactly the length of `text`.
     """
-    return "".join(_clean_char(char) for char in text)
+    if text.isascii():
+        return text.translate(_ASCII).lower()
+    return "".join(map(_clean_char, text))
 
 
+@functools.lru_cache(maxsize=8192)
 def _clean_char(char: str) -> str:
     if char in "’‘`´":
         return "'"

@@ -16,8 +16,9 @@ UNITS = {word: value for value, word in enumerate(_UNITS)} | {"nought": 0, "naug
 TEENS = {word: 10 + value for value, word in enumerate(_TEENS)}
 TENS = {word: 20 + 10 * value for value, word in enumerate(_TENS)} | {"fourty": 40}
 SCALES = {"thousand": 1000, "grand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
+_FIRST_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 ORDINALS = {
-    **{w: i + 1 for i, w in enumerate(["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"])},
+    **{word: value for value, word in enumerate(_FIRST_ORDINALS, 1)},
     **{w: i + 11 for i, w in enumerate(["eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth"])},
     "seventeenth": 17, "eighteenth": 18, "nineteenth": 19, "twentieth": 20, "thirtieth": 30,
     "fortieth": 40, "fiftieth": 50, "sixtieth": 60, "seventieth": 70, "eightieth": 80, "ninetieth": 90,

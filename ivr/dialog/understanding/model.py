@@ -29,6 +29,8 @@ from ivr.dialog.understanding.spec import Encoder, Encoders, UnderstandingSpec
 VERSION = 2
 """Part of the cache key: raised whenever the same phrases would give another model."""
 MAX_HYPOTHESES = 5
+MAX_INTENT_HYPOTHESES = 2
+"""An encoder takes milliseconds a text, and lower hypotheses hardly move the mean."""
 MAX_TEXT = 1000
 """Characters of a hypothesis that are read."""
 _EXACT, _EXACT_SOUND = 0.99, 0.95
@@ -157,7 +159,8 @@ class Understanding:
     # ----------------------------------------------------------------------------------------------------- intents
 
     def _intents(self, heard: Sequence[Spoken], language: str, expectation: Expectation) -> _Intents:
-        same = [one for one in heard if script_language(one.text, self.spec.languages, language) == language][:3]
+        same = [one for one in heard if script_language(one.text, self.spec.languages, language) == language]
+        same = same[:MAX_INTENT_HYPOTHESES]
         model = self.models.get(language)
         if model is None or not same:
             return _Intents([], (), 0.0)
