@@ -360,3 +360,50 @@ def test_random_edits_of_a_real_hotline_give_problems_only() -> None:
             raw[at : at + choose.choice((0, 1, 5, 20))] = choose.choice(pieces)
         broken[name] = bytes(raw)
         assert_only_problems(broken)
+
+
+def _replaced(data: Any, choose: random.Random) -> Any:
+    """The data with about one value in forty replaced, dropped or renamed."""
+    strange = [
+        None,
+        True,
+        0,
+        -1,
+        1e9,
+        "",
+        "x",
+        "{{ y }}",
+        "{{",
+        [],
+        {},
+        ["a"],
+        {"en": "hi"},
+        "agent",
+        "dispute",
+        "5s",
+        "on",
+    ]
+    if choose.random() < 0.025:
+        return choose.choice(strange)
+    if isinstance(data, dict):
+        kept = [(key, value) for key, value in data.items() if choose.random() > 0.01]
+        return {
+            key if choose.random() > 0.01 else choose.choice(WORDS): _replaced(value, choose) for key, value in kept
+        }
+    if isinstance(data, list):
+        return [_replaced(value, choose) for value in data if choose.random() > 0.01]
+    return data
+
+
+def test_random_values_in_a_real_hotline_give_problems_only() -> None:
+    """Most of the models still load then, so the checks of the lint see strange definitions."""
+    choose = random.Random(11)
+    real = {
+        path.relative_to(HARBOUR).as_posix(): read_yaml(path.read_bytes(), path.name, Problems())
+        for path in sorted(HARBOUR.rglob("*.yaml"))
+    }
+    for _ in range(150):
+        changed = choose.choice(sorted(real))
+        assert_only_problems(
+            {name: write(_replaced(data, choose) if name == changed else data) for name, data in real.items()}
+        )
