@@ -118,7 +118,7 @@ class Service:
             symmetric=config.rtp.symmetric, first_packet_s=config.rtp.first_packet_s, silence_s=config.rtp.lost_after_s
         )
         self.sip = SipEndpoint(sip_config(config), self._on_call)
-        self.desk = ServiceDesk(config, bundle, self.sip, self.pacer, self._ports, self._rtp, self.data)
+        self.desk = ServiceDesk(config, bundle, self.sip, self._ports, self._rtp, self.data)
         self._backend = BackendClient(environment, self.desk.actions)
         self._services = CallServices(self._recognition, self._synthesis, self._backend, self.desk)
         music = read_audio(config.call.music) if config.call.music else hold_tune()
@@ -131,6 +131,7 @@ class Service:
         self._draining = False
         self._started = False
         self._answered = 0
+        self._prompts_left = -1
         self._web: web.AppRunner | None = None
         self.http_address: tuple[str, int] = ("", 0)
 
@@ -157,9 +158,15 @@ class Service:
     async def prepare(self) -> None:
         """Render the hotline's fixed prompts into the cache, in the background: calls go first."""
         if not self.config.synthesis.prepare:
+            self._prompts_left = 0
             return
         requests = fixed_prompts(self.bundle)
-        prepared = await self._synthesis.service.prepare(requests)
+
+        def progress(done: int, of: int) -> None:
+            self._prompts_left = of - done
+
+        prepared = await self._synthesis.service.prepare(requests, progress)
+        self._prompts_left = 0
         _log.info("%d of %d fixed prompts are ready", prepared.made, len(requests))
         for request, reason in prepared.failed:
             _log.warning("prompt %r cannot be spoken: %s", request.text[:60], reason)
@@ -214,6 +221,7 @@ class Service:
             "calls": len(self.hotline.running),
             "calls_total": self._answered,
             "recognition_waiting_ms": stats.waiting_ms if stats else 0.0,
+            "prompts_left": self._prompts_left,
             "synthesis_backlog": self._synthesis.service.backlog,
             "recorder_backlog": self.recorder.backlog,
             "recorder_failures_total": self.recorder.failures,

@@ -27,6 +27,7 @@ _HELP = {
     "calls": "Calls in progress.",
     "calls_total": "Calls answered since the start.",
     "recognition_waiting_ms": "Age of the oldest recognition work that nobody has begun.",
+    "prompts_left": "Fixed prompts not yet rendered; -1 before the count is known.",
     "synthesis_backlog": "Clauses that wait to be synthesised.",
     "recorder_backlog": "Pieces of recordings not yet written.",
     "recorder_failures_total": "Recordings given up (disk full or broken).",
