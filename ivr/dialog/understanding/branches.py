@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,9 +34,14 @@ class SparseView:
         vectorizer = Vectorizer.fit(texts, language)
         return cls(vectorizer, vectorizer.matrix(texts))
 
+    @functools.cached_property
+    def _columns(self) -> csr_matrix:
+        """(vocabulary, n): kept, since turning the matrix costs more than the product."""
+        return self.rows.T.tocsr()
+
     def similarity(self, texts: Sequence[str]) -> Matrix:
         """(len(texts), n)."""
-        return np.asarray((self.vectorizer.matrix(texts) @ self.rows.T).toarray(), dtype=np.float64)
+        return np.asarray((self.vectorizer.matrix(texts) @ self._columns).toarray(), dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ phrases may also stand inside a longer sentence, and those of a command that is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
@@ -83,7 +83,10 @@ class CommandTable:
 
     language: str
     exact: Mapping[str, str]
-    inside: tuple[tuple[str, str], ...]
+    inside: tuple[str, ...]
+    """Phrases long enough to count inside a longer sentence."""
+    beginning: Mapping[str, Sequence[str]]
+    """Of those, the ones that begin so: see `_starts`."""
     sounds: Mapping[tuple[str, ...], str]
     spotted: tuple[tuple[str, str], ...] = ()
 
@@ -103,15 +106,17 @@ class CommandTable:
         exact.pop("", None)
         chinese = key == "zh"
         least = _MIN_INSIDE["zh" if chinese else "en"]
-        long = [(text, name) for text, name in exact.items() if (len(text) if chinese else len(text.split())) >= least]
-        inside = tuple(sorted(long, key=lambda item: (-len(item[0]), item[0])))
+        inside = tuple(sorted(text for text in exact if (len(text) if chinese else len(text.split())) >= least))
+        beginning: dict[str, list[str]] = {}
+        for text in inside:
+            beginning.setdefault(text[:2] if chinese else text.split()[0], []).append(text)
         sounds = {sound(text, language): name for text, name in exact.items() if len(text) >= (2 if chinese else 4)}
         anywhere = {
             strip_fillers(text, language, keep_interjections=True): name
             for name in spotted
             for text in expand_all(added.get(name, {}).get(language, ()))
         }
-        return cls(language, exact, inside, sounds, tuple(sorted(anywhere.items())))
+        return cls(language, exact, inside, beginning, sounds, tuple(sorted(anywhere.items())))
 
     def find(self, text: str) -> Found | None:
         """The command in cleaned `text`, if any."""
@@ -150,17 +155,33 @@ class CommandTable:
         return None
 
     def _within(self, text: str, whole: tuple[int, int]) -> Found | None:
-        bare = strip_fillers(text, self.language, keep_interjections=True)
-        padded = bare if self.language.startswith("zh") else f" {bare} "
-        for phrase, name in self.inside:
-            wanted = phrase if self.language.startswith("zh") else f" {phrase} "
-            if wanted in padded:
-                # the more else was said, the less likely the phrase was meant as a command
-                return Found(name, round(0.55 + 0.4 * len(phrase) / max(len(bare), 1), 3), whole, phrase)
-        if len(bare) > 3 * max((len(phrase) for phrase, _ in self.inside), default=0):
+        said = self._padded(text)
+        bare = said.strip()
+        phrase = max(self._held(said), key=lambda held: (len(held), held), default="")
+        if phrase:
+            # the more else was said, the less likely the phrase was meant as a command
+            return Found(self.exact[phrase], round(0.55 + 0.4 * len(phrase) / max(len(bare), 1), 3), whole, phrase)
+        if len(bare) > 2 * max(map(len, self.inside), default=0):
             return None
-        best = process.extractOne(bare, [phrase for phrase, _ in self.inside], scorer=fuzz.ratio, score_cutoff=_NEAR)
+        best = process.extractOne(bare, self.inside, scorer=fuzz.ratio, score_cutoff=_NEAR)
         return Found(self.exact[best[0]], 0.75, whole, best[0]) if best else None
+
+    def _held(self, said: str) -> Iterator[str]:
+        """Phrases that stand in `said`, found by how they begin."""
+        for start in _starts(said, self.language):
+            for phrase in self.beginning.get(start, ()):
+                if self._padded_phrase(phrase) in said:
+                    yield phrase
+
+    def _padded_phrase(self, phrase: str) -> str:
+        return phrase if self.language.startswith("zh") else f" {phrase} "
+
+
+def _starts(text: str, language: str) -> set[str]:
+    """What a phrase inside `text` may begin with: two characters (zh), or one word."""
+    if language.startswith("zh"):
+        return {text[at : at + 2] for at in range(len(text) - 1)}
+    return set(text.split())
 
 
 def named_language(text: str, languages: Sequence[str]) -> str:
