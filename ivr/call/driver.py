@@ -18,6 +18,9 @@ from ivr.transport.base import CallInfo, MediaLeg
 
 _log = logging.getLogger(__name__)
 
+FAREWELL_FRAMES = 200 // FRAME_MS
+"""Silence between the last prompt and the hang-up: a telephone that gets BYE forgets what its jitter buffer holds."""
+
 
 class Services(Protocol):
     """Whoever carries a call's commands out: recogniser, synthesiser, understanding, backend, human desk."""
@@ -58,6 +61,7 @@ class CallDriver:
         self._recorder = recorder
         self._on_end = on_end
         self._hang_up: HangUp | None = None
+        self._farewell = FAREWELL_FRAMES
         self._over = False
         self._gone = False
         self._waiting: list[EngineEvent] = []
@@ -70,8 +74,12 @@ class CallDriver:
         self, queues: dict[str, QueueStatus] | None = None, overlay: Mapping[str, JsonValue] | None = None
     ) -> None:
         """The call is answered."""
-        self.session.start(queues, dict(overlay or {}))
-        self._pump()
+        try:
+            self.session.start(queues, dict(overlay or {}))
+            self._pump()
+        except Exception:
+            _log.exception("call %s: failed at its start", self.info.call_id)
+            self._end(HangUp("failed", "internal_error"))
 
     # -- each 20 ms
 
@@ -86,6 +94,9 @@ class CallDriver:
             self._end(HangUp("failed", "internal_error"))
 
     def _exchange(self) -> None:
+        if self._hang_up is not None:
+            self._take_leave(self._hang_up)
+            return
         session = self.session
         waiting, self._waiting = self._waiting, []
         for event in waiting:
@@ -102,8 +113,15 @@ class CallDriver:
         if not self._gone:
             self._leg.write(said)
         self._recorder.frames(heard, said, session.sensitive)
-        if self._hang_up is not None:
-            self._end(self._hang_up)
+
+    def _take_leave(self, hang_up: HangUp) -> None:
+        """The call is over for the bot: let the caller hear the end of what was sent, then hang up."""
+        if self._gone or not self._farewell:
+            self._end(hang_up)
+            return
+        self._farewell -= 1
+        self._leg.read()
+        self._leg.write(AudioFrame(SILENCE))
 
     # -- answers
 
@@ -123,6 +141,11 @@ class CallDriver:
     def later(self, event: EngineEvent) -> None:
         """Deliver with the next tick: for services that know the answer while they are being asked."""
         self._waiting.append(event)
+
+    def abort(self, reason: str) -> None:
+        """The service stops: the call ends now, with what is still under way for it."""
+        self.deliver(CallerGone(reason))
+        self._end(self._hang_up or HangUp("abandoned", reason))
 
     def _pump(self) -> None:
         while commands := self.session.take_commands():

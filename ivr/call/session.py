@@ -81,7 +81,8 @@ class CallSession:
         self._inbox_length = 0
         self._inbox_lost = False
         self._outbox: list[Samples] = []
-        self._sent_dbfs = -90.0
+        self._sent: Samples | None = None
+        """The block last mixed, unless it was silence."""
         self._activity = ""
         self._state = CallState.SPEAKING
         self._handlers: dict[type[Any], _Handler] = {
@@ -111,6 +112,9 @@ class CallSession:
 
     def receive_frame(self, frame: AudioFrame) -> None:
         """Take the caller's audio, any length; the clock moves by it. Decisions fall on blocks of 320 samples."""
+        if not self._inbox and len(frame.samples) == FRAME_SAMPLES:
+            self._hear(frame.samples, frame.lost)
+            return
         self._inbox.append(frame.samples)
         self._inbox_length += len(frame.samples)
         self._inbox_lost = self._inbox_lost or frame.lost
@@ -119,8 +123,7 @@ class CallSession:
         audio = self._inbox[0] if len(self._inbox) == 1 else np.concatenate(self._inbox)
         whole = len(audio) - len(audio) % FRAME_SAMPLES
         for start in range(0, whole, FRAME_SAMPLES):
-            block = audio[start : start + FRAME_SAMPLES]
-            self._block(block, self._ears.hear(block, self._inbox_lost, self._sent_dbfs))
+            self._hear(audio[start : start + FRAME_SAMPLES], self._inbox_lost)
         rest = audio[whole:]
         self._inbox, self._inbox_length = ([rest] if len(rest) else []), len(rest)
         self._inbox_lost = False
@@ -146,6 +149,8 @@ class CallSession:
 
     def next_frame(self, samples: int = FRAME_SAMPLES) -> AudioFrame:
         """What the caller hears in the span of the last frame received."""
+        if len(self._outbox) == 1 and len(self._outbox[0]) == samples:
+            return AudioFrame(self._outbox.pop())
         have = sum(len(part) for part in self._outbox)
         if have < samples:  # frames shorter than a block: the sound is a part of a block late, once
             self._outbox.insert(0, np.zeros(samples - have, dtype=np.int16))
@@ -211,6 +216,10 @@ class CallSession:
 
     # -- one block
 
+    def _hear(self, block: Samples, lost: bool) -> None:
+        sent_dbfs = -90.0 if self._sent is None else level_dbfs(self._sent)
+        self._block(block, self._ears.hear(block, lost, sent_dbfs))
+
     def _block(self, block: Samples, activity: Activity) -> None:
         core = self._core
         core.now += FRAME_SAMPLES
@@ -224,23 +233,22 @@ class CallSession:
                 self._timer(name)
         out = self._mixer.mix(FRAME_SAMPLES)
         self._outbox.append(out)
-        self._sent_dbfs = level_dbfs(out) if self._mixer.sounding else -90.0
+        self._sent = out if self._mixer.sounding else None
         self._settle()
 
     def _settle(self) -> None:
         """After anything that happened: what follows from it at once."""
-        if self._dialog.ended:
-            if self._activity:
-                self._flush_activity()
-            return
-        self._speaker.after_block()
-        self._dialog.after_block()
-        self._turns.after_block()
-        self._keys.after_block()
+        if not self._dialog.ended:
+            self._speaker.after_block()
+            self._dialog.after_block()
+            self._turns.after_block()
+            self._keys.after_block()
         state = self.state
         if state is not self._state:
             self._state = state
             self._core.log("state", {"state": state.value})
+        if self._dialog.ended and self._activity:  # the shell may bring no other block
+            self._flush_activity()
 
     def _flush_activity(self) -> None:
         start = self._core.now - len(self._activity) // 2 * FRAME_SAMPLES
