@@ -111,7 +111,7 @@ def from_events(bundle: Bundle, minutes: float, profile: bool) -> dict[str, obje
 
 def with_engines(hotline: Path) -> dict[str, object]:
     """Recorded sentences through recogniser, understanding, flow and voice."""
-    from ivr.app import build_bundle, replay_engines
+    from ivr.app.offline import build_bundle, replay_engines
 
     bundle = build_bundle(hotline)
     engines = replay_engines(bundle, hotline)

@@ -1,0 +1,161 @@
+"""How long callers wait for an answer, and how fast the bot yields: real calls by SIP and RTP, with recorded speech.
+
+    python benchmarks/answer_latency.py [--calls 8] [--at-once 1] [--keep DIR] [--json FILE]
+
+Starts `ivr serve` with the payments hotline and its default recognisers and voices, and the small bank of examples/.
+Telephones in this process call it: most answer each question when it has been asked, every second one also interrupts.
+Both sides are recorded, by the service and by the telephone; all figures are read off these recordings by
+`ivr.replay.measure`: the caller's end of speech -> the bot's first sound, and the caller's onset while the bot speaks
+-> the bot lowered by 12 dB or silent. The telephone's figures have network and jitter buffers in them.
+Answers are also told apart by what the service knew at the end of the turn: a complete value, an open answer, ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from null_calls import load
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
+
+from calls import YES, answer, clip, digits_en
+from demo import bank, configuration, hotline, prompts_ready
+
+from ivr.call.journal import loads
+from ivr.errors import IvrError
+from ivr.replay.measure import Measurement, Span, figures, measure_file, summarise
+from ivr.service.phone import Phone, PhoneLine
+from ivr.service.recorder import JOURNAL, RECORDING
+
+CALLER = "12025550143"
+SPEAKERS = ("jackson", "george", "lucas")
+OPEN = ("en_sentences/goforward.wav", "en_sentences/librivox_0880.wav")
+"""Sentences that answer no question: the bot listens to the end of an open answer, and asks again."""
+
+
+async def polite(line: PhoneLine, number: int) -> None:
+    """Hears every question out: yes, yes, a number, yes, yes; one open sentence in between."""
+    yes, said = clip(YES), digits_en("1357", SPEAKERS[number % len(SPEAKERS)])
+    for sound in (clip(OPEN[number % len(OPEN)]), yes, yes, said, yes, yes):
+        if line.over:
+            return
+        await answer(line, sound)
+
+
+async def impatient(line: PhoneLine, number: int) -> None:
+    """Speaks into the second prompt and into each that follows, a little later each time."""
+    yes = clip(YES)
+    await line.wait_quiet(600)
+    await line.say(yes)
+    for index in range(5):
+        if line.over or not await line.wait_speech():
+            return
+        await line.pause(500 + 250 * ((index + number) % 4))
+        await line.say(clip(OPEN[index % len(OPEN)]) if index % 2 else yes)
+        await line.pause(300)
+
+
+async def one_call(phone: Phone, address: str, number: int, folder: Path) -> None:
+    """Place one call; a caller who is not answered in time hangs up."""
+    act = impatient if number % 2 else polite
+    record = folder / f"phone-{number}.wav"
+    line = await phone.call(f"sip:hotline@{address}", caller=CALLER, record=record)
+    try:
+        async with asyncio.timeout(120):
+            await act(line, number)
+            await line.pause(2500)
+    except TimeoutError:
+        print(f"call {number}: took too long", file=sys.stderr)
+    finally:
+        await line.hang_up()
+
+
+async def place_all(options: argparse.Namespace, folder: Path) -> None:
+    """All calls, so many at once."""
+    async with bank() as bank_port:
+        config = configuration("sip:nobody@127.0.0.1:9", folder, bank_port)
+        async with hotline(config, folder, bank_port) as (address, http):
+            await prompts_ready(http, 600)
+            phone = Phone(ports=(20000, 20998))
+            await phone.start()
+            places = asyncio.Semaphore(options.at_once)
+
+            async def place(number: int) -> None:
+                async with places:
+                    await one_call(phone, address, number, folder)
+
+            await asyncio.gather(*(place(number) for number in range(options.calls)))
+            await phone.stop()
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+
+
+def measured(paths: Iterable[Path]) -> list[tuple[Path, Measurement]]:
+    found = []
+    for path in sorted(paths):
+        try:
+            found.append((path, measure_file(path)))
+        except IvrError as error:
+            print(error, file=sys.stderr)
+    return found
+
+
+def kind_of(answered: Span, journal: Path) -> str:
+    """What the service took the turn for whose answer this is; empty if it can't be told."""
+    kind = ""
+    with journal.open(encoding="utf-8") as lines:
+        for event in loads(lines, str(journal)):
+            if event.at > answered.end:
+                break
+            if event.kind == "turn.end" and event.at > answered.start:
+                kind = str(event.data["completeness"])
+    return kind
+
+
+def report(folder: Path) -> dict[str, object]:
+    """All figures of a run."""
+    service = measured(folder.glob(f"calls/*/*/{RECORDING}"))
+    phones = measured(folder.glob("phone-*.wav"))
+    by_kind: dict[str, list[int]] = {}
+    for path, measurement in service:
+        for span in measurement.answers:
+            by_kind.setdefault(kind_of(span, path.with_name(JOURNAL)) or "unknown", []).append(span.ms)
+    return {
+        "calls": len(service),
+        "service": summarise(m for _, m in service).to_json(),
+        "phone": summarise(m for _, m in phones).to_json(),
+        "answer_ms_by_completeness": {kind: figures(times).to_json() for kind, times in sorted(by_kind.items())},
+    }
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=8)
+    parser.add_argument("--at-once", type=int, default=1)
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep recordings and journals there (empty folder)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the result there too")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        before = load()
+        asyncio.run(place_all(options, folder))
+        result = {"when": time.strftime("%Y-%m-%d"), "at_once": options.at_once, "before": before, "after": load()}
+        result |= report(folder)
+    for name, value in result.items():
+        print(f"{name:26} {value if isinstance(value, (str, int)) else json.dumps(value)}")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
