@@ -65,6 +65,9 @@ LANGUAGE_WORDS = {"en": ("english", "英文", "英语"), "zh": ("chinese", "mand
 _MIN_INSIDE = {"zh": 4, "en": 3}
 """Characters (zh) or words (others) a phrase must have to count inside a longer sentence."""
 
+_ANSWERS = frozenset({"没有", "没", "不", "好", "好的", "行", "no", "yes"})
+"""What may be left of a phrase without its courtesies (没有了谢谢 -> 没有): an answer to a question, never a command."""
+
 _NEAR = 88.0
 """Least likeness of a misspelled phrase (0 to 100)."""
 
@@ -103,7 +106,8 @@ class CommandTable:
                 for text in expand_all(texts):
                     exact[strip_fillers(text, language, keep_interjections=True) or words_only(text)] = name
                     exact[core(text, language)] = name
-        exact.pop("", None)
+        for nothing in ("", *_ANSWERS):
+            exact.pop(nothing, None)
         chinese = key == "zh"
         least = _MIN_INSIDE["zh" if chinese else "en"]
         inside = tuple(sorted(text for text in exact if (len(text) if chinese else len(text.split())) >= least))
