@@ -71,7 +71,10 @@ def _put(session: Session, record: Record) -> None:
 
 
 def _put_call(session: Session, record: Record) -> None:
-    """The caller's row follows the call's."""
+    """The caller's row follows the call's. An end whose beginning was lost still makes a row."""
+    fields = record["fields"]
+    if "started_at" not in fields and "ended_at" in fields and session.get(CallRow, fields["id"]) is None:
+        record = {**record, "fields": {**fields, "started_at": fields["ended_at"]}}
     _put(session, record)
     row = session.get_one(CallRow, record["fields"]["id"])
     if not row.caller:

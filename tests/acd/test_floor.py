@@ -164,6 +164,12 @@ def test_skills_and_levels() -> None:
     assert nobody == [GiveUp("c3", "closed", "queue cards")]
 
 
+def test_an_agent_for_everything_comes_after_those_who_know() -> None:
+    hall = floor(agent("any", skills={"*": 10}), agent("ben", skills={"lang:zh": 1}), strategy="skill_best")
+    assert offers(hall.enter(Arrival("c1", "cards", skills=("lang:zh",)), 0.0)) == [("c1", "ben")]
+    assert offers(hall.enter(Arrival("c2", "cards", skills=("lang:zh", "gold>=9")), 0.0)) == [("c2", "any")]
+
+
 def test_tiers_open_with_time() -> None:
     hall = floor(agent("first", queues={"cards": 1}), agent("second", queues={"cards": 2}), tier_after_s=30)
     hall.enter(Arrival("c1", "cards"), 0.0)

@@ -95,6 +95,10 @@ def test_a_call_from_start_to_end(tmp_path: Path) -> None:
             assert [call.id for call in await store.calls(outcome="resolved")] == ["c1"]
             assert await store.forget_calls(timedelta(seconds=-1)) == 1
             assert await store.call("c1") is None
+            await store.call_ended("c3", "failed")  # its beginning was lost
+            row = await store.call("c3")
+            assert row is not None
+            assert row.started_at == row.ended_at == clock.now
 
     run(main)
 
