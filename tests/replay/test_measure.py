@@ -238,7 +238,7 @@ def test_the_edges_of_a_recorded_sentence() -> None:
     padded = caller_segments(line)
     assert abs(padded[0].start - SAMPLE_RATE - whole[0].start) <= to_samples(20)
     assert abs(padded[-1].end - SAMPLE_RATE - whole[-1].end) <= to_samples(20)
-    assert to_samples(450) < whole[0].start < to_samples(550)  # its levels leave the room's -50 dBFS at 0.5 s
+    assert to_samples(450) < whole[0].start < to_samples(550)  # its levels leave the room's -60 dBFS at 0.5 s
     assert to_samples(2600) < whole[-1].end < to_samples(2700)
 
 
