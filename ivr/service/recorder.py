@@ -1,11 +1,12 @@
 """What is kept of a live call: `recording.flac` (caller left, bot right) and `journal.jsonl`, in a folder of its own.
 
-Written by one thread for all calls, half a second at a time, so that a slow disk stops nobody. A full disk ends
-the recording of a call with an alarm, never the call. After kill -9 both files are good up to their last second.
+Written by one thread for all calls, half a second at a time, so that a slow disk stops nobody. A full disk ends a
+call's recording or its journal with an alarm, never the call. After kill -9 both are good up to their last second.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import queue
@@ -77,7 +78,6 @@ class FileRecorder:
         self._sound = sound
         self._writer: StereoWriter | None = None
         self._journal: TextIOWrapper | None = None
-        self._broken = False
         self._caller: list[Samples] = []
         self._bot: list[Samples] = []
         self._lines: list[str] = []
@@ -100,50 +100,55 @@ class FileRecorder:
     def _flush(self) -> None:
         caller, bot, lines = self._caller, self._bot, self._lines
         self._caller, self._bot, self._lines = [], [], []
-        if caller or lines:
-            self._thread.put(lambda: self._write(caller, bot, lines))
+        if lines:
+            self._thread.put(lambda: self._write_lines(lines))
+        if caller:
+            self._thread.put(lambda: self._write_sound(caller, bot))
 
-    # -- on the recorder's thread
+    # -- on the recorder's thread; whatever raises there is counted as an alarm, and the call does not notice
 
     def _open(self) -> None:
-        self._guard(self._make)
-
-    def _make(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / CALL).write_text(json.dumps(self._head, ensure_ascii=False, indent=1), encoding="utf-8")
-        self._journal = (self._folder / JOURNAL).open("w", encoding="utf-8")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            (self._folder / CALL).write_text(json.dumps(self._head, ensure_ascii=False, indent=1), encoding="utf-8")
+            self._journal = (self._folder / JOURNAL).open("w", encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"{self._folder}: {error}") from error
         if self._sound:
             self._writer = StereoWriter(self._folder / RECORDING)
 
-    def _write(self, caller: list[Samples], bot: list[Samples], lines: list[str]) -> None:
-        if self._journal is not None and lines:
-            self._guard(lambda: self._write_lines(lines))
-        if self._writer is not None and caller:
-            left, right = np.concatenate(caller), np.concatenate(bot)
-            length = min(len(left), len(right))
-            writer = self._writer
-            self._guard(lambda: writer.write(left[:length], right[:length]))
-
     def _write_lines(self, lines: list[str]) -> None:
-        assert self._journal is not None
-        self._journal.write("".join(f"{line}\n" for line in lines))
-        self._journal.flush()
+        journal = self._journal
+        if journal is None:
+            return
+        try:
+            journal.write("".join(f"{line}\n" for line in lines))
+            journal.flush()
+        except OSError as error:
+            self._journal = None
+            with contextlib.suppress(OSError):  # what is still in its buffer fails once more
+                journal.close()
+            raise StoreError(f"{self._folder / JOURNAL}: {error}") from error
+
+    def _write_sound(self, caller: list[Samples], bot: list[Samples]) -> None:
+        if self._writer is None:
+            return
+        left, right = np.concatenate(caller), np.concatenate(bot)
+        length = min(len(left), len(right))
+        try:
+            self._writer.write(left[:length], right[:length])
+        except StoreError:  # the writer has closed its file
+            self._writer = None
+            raise
 
     def _close(self) -> None:
         writer, journal = self._writer, self._journal
         self._writer = self._journal = None
-        if journal is not None:
-            self._guard(journal.close)
-        if writer is not None:
-            self._guard(writer.close)
-
-    def _guard(self, write: Callable[[], object]) -> None:
-        """Give up what cannot be written, once; the call does not notice."""
-        if self._broken:
-            return
         try:
-            write()
-        except (StoreError, OSError) as error:
-            self._broken = True
-            self._writer = self._journal = None
-            raise StoreError(f"{self._folder}: {error}") from error
+            if journal is not None:
+                journal.close()
+        except OSError as error:
+            raise StoreError(f"{self._folder / JOURNAL}: {error}") from error
+        finally:
+            if writer is not None:
+                writer.close()
