@@ -105,7 +105,8 @@ def speech(ms: int = 900) -> Samples:
     """A caller's voice to the energy detector: a hum with syllables."""
     time = np.arange(to_samples(ms)) / SAMPLE_RATE
     hum = np.sum([np.sin(2 * np.pi * 140 * k * time) / k for k in range(1, 15)], axis=0)
-    return np.asarray(hum * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * time)) * 4000, dtype=np.int16)
+    samples: Samples = (hum * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * time)) * 4000).astype(np.int16)
+    return samples
 
 
 STALL = object()
