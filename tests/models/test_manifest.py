@@ -38,6 +38,7 @@ def test_ours_names_what_the_defaults_need() -> None:
     assert {model.id for model in manifest.defaults()} == {
         "vosk-en",
         "whisper-base",
+        "piper-en",
         "silero-vad",
         "kokoro",
         "bge-small-zh",
