@@ -86,7 +86,9 @@ def match_phrases(utterance: Utterance, phrases: Sequence[Phrase]) -> list[Parse
     inner = core(source, utterance.language)
     exact = [phrase for phrase in phrases if phrase.text == inner]
     if exact:
-        return _unique([Parsed(exact[0].value, EXPLICIT, (0, len(source)))], len({repr(e.value) for e in exact}))
+        telling = len(inner) >= (2 if utterance.chinese else 4)  # `yes`, 是 may answer any question
+        whole = Parsed(exact[0].value, EXPLICIT, (0, len(source)), explicit=telling)
+        return _unique([whole], len({repr(e.value) for e in exact}))
     contained, refused = _contained(utterance, phrases)
     return contained if contained or refused else _sounding(utterance, phrases, inner)
 
