@@ -134,19 +134,31 @@ class Config(_Section):
 def load_config(
     path: Path | None = None, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
 ) -> Config:
-    """Join file, environment and flags (`{"sip.port": 5070}`). Raises ConfigError that names file and key."""
+    """Join file, environment and flags (`{"sip.port": 5070}`).
+
+    Raises ConfigError that names the key, and the file or variable that it came from."""
     data = _read(path) if path is not None else {}
-    where = f"{path}: " if path is not None else ""
+    origins: dict[str, str] = {}
     for key, value in _from_environment(os.environ if environment is None else environment).items():
         _put(data, key, value)
+        origins[key] = f"environment variable {variable(key)}"
     for key, value in (flags or {}).items():
         if value is not None:
             _put(data, key, value)
+            origins[key] = "command line"
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        lines = [f"{where}{'.'.join(map(str, item['loc']))}: {_reason(item)}" for item in error.errors()]
+        lines = []
+        for item in error.errors():
+            origin = origins.get(".".join(map(str, item["loc"][:2])), str(path) if path is not None else "")
+            lines.append(f"{origin}{': ' if origin else ''}{'.'.join(map(str, item['loc']))}: {_reason(item)}")
         raise ConfigError("\n".join(lines)) from None
+
+
+def variable(key: str) -> str:
+    """The environment variable of a setting `section.name`."""
+    return f"IVR_{key.replace('.', '_').upper()}"
 
 
 def host_and_port(text: str, name: str) -> tuple[str, int]:
@@ -205,7 +217,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             continue
         for name in model.model_fields:
-            value = environment.get(f"IVR_{section.upper()}_{name.upper()}")
+            value = environment.get(variable(f"{section}.{name}"))
             if value is not None:
                 found[f"{section}.{name}"] = value
     return found
