@@ -47,13 +47,16 @@ def end_flow(turn: Turn, end: EndCode, source: str) -> None:
 
 
 def is_open(turn: Turn, flow: FlowCode) -> bool:
-    """Not switched off by the ops overlay, and rolled out to this caller (a hash of the number, so it stays so)."""
+    """Not switched off by the ops overlay, and rolled out to the person on the line (a hash of the number, so it stays
+    so)."""
     off = turn.state.overlay.get("off", [])
     if isinstance(off, list) and flow.id in off:
         return False
     if flow.rollout >= 1.0:
         return True
-    digest = hashlib.sha256(f"{flow.id}/{turn.state.call.caller}".encode()).digest()
+    call = turn.state.call
+    number = call.called if call.direction == "outbound" else call.caller
+    digest = hashlib.sha256(f"{flow.id}/{number}".encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32 < flow.rollout
 
 

@@ -182,6 +182,7 @@ def _slots(turn: Turn, question: Question, readings: Sequence[Reading], limits: 
         answer = _yes_no(asked.name, readings, limits)
         if answer:
             return answer
+        readings = [reading for reading in readings if reading.slot != asked.name]  # too unsure even to be asked back
     filled = {reading.slot for reading in readings if reading.slot and turn.slot_value(reading.slot)}
     values = [
         value for value in _values(readings, ("fill", "correct"), question.asked) if not _refused(question, value)

@@ -102,7 +102,7 @@ def _contained(utterance: Utterance, phrases: Sequence[Phrase]) -> tuple[list[Pa
     source, chinese = utterance.canonical.source, utterance.chinese
     hits: list[tuple[int, int, Phrase]] = []
     for phrase in phrases:
-        pattern = re.escape(phrase.text) if chinese else rf"\b{re.escape(phrase.text)}\b"
+        pattern = re.escape(phrase.text) if chinese and len(phrase.text) > 1 else rf"\b{re.escape(phrase.text)}\b"
         hits += [(match.start(), match.end(), phrase) for match in re.finditer(pattern, source)]
     hits.sort(key=lambda hit: (hit[0] - hit[1], hit[0]))  # the longest claim their place: 不满意 before 满意
     taken: list[Parsed] = []
@@ -126,6 +126,8 @@ def _sounding(utterance: Utterance, phrases: Sequence[Phrase], inner: str) -> li
     whole = (0, len(utterance.canonical.source))
     best: dict[str, Parsed] = {}
     for phrase in phrases:
+        if len(phrase.text) == 1 < len(inner) and utterance.chinese:
+            continue  # 是 stands in half of all sentences
         p = _likeness(heard, phrase, inner)
         if p and p > best.get(repr(phrase.value), Parsed(None, 0.0, whole)).p:
             best[repr(phrase.value)] = Parsed(phrase.value, p, whole)

@@ -124,6 +124,9 @@ class _Run:
         for name, value in self.test.given.slots.items():
             self.simulator.give_slot(name, value)
         for number, turn in enumerate(self.test.turns, 1):
+            if self.simulator.ended and turn.hangup:
+                self._compare(number, turn, self.simulator.last)  # the bot hung up first: its last words are compared
+                break
             if self.simulator.ended:
                 self._fail(number, turn, "call", "goes on", "had ended", Exchange())
                 break
