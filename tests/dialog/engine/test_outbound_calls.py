@@ -95,11 +95,19 @@ def test_a_flow_that_never_listens_needs_no_turn_of_a_test(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "values"), [("是", ["yes"]), ("是。", ["yes"]), ("即便是一些别墅", []), ("你是哪位", [])]
+    ("text", "values"),
+    [
+        ("是", ["yes"]),
+        ("是。", ["yes"]),
+        ("即便是一些别墅", []),
+        ("你是哪位", []),
+        ("通讯公司的停机令", []),
+        ("司的", ["yes"]),
+    ],
 )
-def test_an_option_of_one_character_is_the_whole_answer(text: str, values: list[str]) -> None:
+def test_short_options_are_not_heard_inside_long_sentences(text: str, values: list[str]) -> None:
     import datetime as dt
 
-    options = {"options": [["yes", ["是"]], ["no", ["不在"]]]}
+    options = {"options": [["yes", ["是", "是的"]], ["no", ["不在"]]]}
     found = parse("choice", text, "zh", options, dt.datetime(2026, 11, 22))  # type: ignore[arg-type]
     assert [value.value for value in found] == values
