@@ -68,6 +68,9 @@ _MIN_INSIDE = {"zh": 4, "en": 3}
 _ANSWERS = frozenset({"没有", "没", "不", "好", "好的", "行", "no", "yes"})
 """What may be left of a phrase without its courtesies (没有了谢谢 -> 没有): an answer to a question, never a command."""
 
+_ALIKE = 70.0
+"""Least likeness in writing of what sounds like a phrase: metaphone hears no vowels, `on Monday` is `one minute`."""
+
 _NEAR = 88.0
 """Least likeness of a misspelled phrase (0 to 100)."""
 
@@ -91,6 +94,7 @@ class CommandTable:
     beginning: Mapping[str, Sequence[str]]
     """Of those, the ones that begin so: see `_starts`."""
     sounds: Mapping[tuple[str, ...], str]
+    """How a phrase sounds -> the phrase."""
     spotted: tuple[tuple[str, str], ...] = ()
 
     @classmethod
@@ -114,7 +118,7 @@ class CommandTable:
         beginning: dict[str, list[str]] = {}
         for text in inside:
             beginning.setdefault(text[:2] if chinese else text.split()[0], []).append(text)
-        sounds = {sound(text, language): name for text, name in exact.items() if len(text) >= (2 if chinese else 4)}
+        sounds = {sound(text, language): text for text in exact if len(text) >= (2 if chinese else 4)}
         anywhere = {
             strip_fillers(text, language, keep_interjections=True): name
             for name in spotted
@@ -154,8 +158,9 @@ class CommandTable:
     def _by_sound(self, text: str, forms: Mapping[str, None], whole: tuple[int, int]) -> Found | None:
         for form in forms:
             heard = sound(form, self.language)
-            if heard in self.sounds and len(heard) >= 2:
-                return Found(self.sounds[heard], 0.88, whole, form)
+            phrase = self.sounds.get(heard, "") if len(heard) >= 2 else ""
+            if phrase and (self.language.startswith("zh") or fuzz.ratio(form, phrase) >= _ALIKE):
+                return Found(self.exact[phrase], 0.88, whole, form)
         return None
 
     def _within(self, text: str, whole: tuple[int, int]) -> Found | None:

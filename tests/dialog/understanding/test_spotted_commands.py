@@ -51,3 +51,8 @@ def test_what_is_spotted_is_kept_and_changes_the_model_key() -> None:
     assert UnderstandingSpec.from_json(spec.to_json()) == UnderstandingSpec.from_json(spec.to_json())
     assert tuple(UnderstandingSpec.from_json(spec.to_json()).spotted) == ("risk",)
     assert spec.digest() != UnderstandingSpec(("en",), commands=ADDED).digest()
+
+
+@pytest.mark.parametrize(("text", "name"), [("costumer service", "agent"), ("on Monday", "")])
+def test_what_sounds_like_a_phrase_must_also_look_like_it(text: str, name: str) -> None:
+    assert _named(text, "en") == name
