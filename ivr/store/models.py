@@ -175,3 +175,45 @@ class AuditRow(Base):
     kind: Mapped[str] = mapped_column(String(40), default="")
     subject: Mapped[str] = mapped_column(String(200), default="")
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class UserRow(Base):
+    """Someone who may sign in to the console."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20))
+    """admin, ops, agent or designer."""
+    password_hash: Mapped[str] = mapped_column(Text, default="")
+    """Empty until the invitation is taken up: nobody can sign in."""
+    created_at: Mapped[datetime]
+    last_login_at: Mapped[datetime | None]
+
+
+class SessionRow(Base):
+    """A browser that is signed in."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the cookie, so that whoever reads the database cannot sign in with it."""
+    user: Mapped[str] = mapped_column(ForeignKey("users.name", ondelete="CASCADE"), index=True)
+    csrf: Mapped[str] = mapped_column(String(64))
+    browser: Mapped[str] = mapped_column(String(64), default="")
+    """SHA-256 of the User-Agent that signed in."""
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+class InvitationRow(Base):
+    """A one-time right to set a password."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the token."""
+    user: Mapped[str] = mapped_column(String(100), default="")
+    """Empty: whoever comes first names himself (first run)."""
+    role: Mapped[str] = mapped_column(String(20))
+    expires_at: Mapped[datetime]
