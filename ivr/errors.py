@@ -9,6 +9,7 @@
     │   ├── RecognitionError
     │   └── SynthesisError
     ├── DialogError            a hotline's YAML is wrong; carries every problem with its position
+    ├── BundleError            a built hotline is missing, damaged or cannot be activated
     ├── ExpressionError        a template or condition is refused, or has no value (ivr.dialog.expressions)
     ├── TransportError         a peer or the network broke the rules, or went away
     │   ├── SipError
@@ -74,6 +75,10 @@ class SdpError(TransportError):
 
 class RtpError(TransportError):
     """A packet that is no RTP or RTCP, or a media socket that failed."""
+
+
+class BundleError(IvrError):
+    """A built hotline is missing, damaged or of another version; or its store cannot be read or written."""
 
 
 class ActionError(IvrError):

@@ -203,6 +203,20 @@ class Floor:
         """Add an agent (offline) or change queues and skills. Raises ConfigError."""
         now = self._at(now)
         self.roster.put(config)
+        return self._regroup(now)
+
+    def put_queue(self, config: QueueConfig, now: float) -> list[Command]:
+        """Add a queue, or change how it works: its hours count from now on."""
+        now = self._at(now)
+        self.roster.put_queue(config)
+        self.figures.setdefault(config.name, QueueFigures(config.service_level_s))
+        self._lines.setdefault(config.name, Line())
+        self._waits.cancel(Wait("hours", config.name))
+        commands = self._hours_changed(config, now) if config.leave_when_closed else []
+        return [*commands, *self._regroup(now)]
+
+    def _regroup(self, now: float) -> list[Command]:
+        """Who may take which caller has changed."""
         waiting = [call for call in self.calls.values() if call.state is CallState.WAITING]
         for call in waiting:  # the stages may be others now
             self._out_of_group(call)

@@ -64,6 +64,14 @@ class OpeningHours:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ConfigError(f"no such time zone: {zone[:60]!r} (a name like Asia/Shanghai is needed)") from None
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OpeningHours):
+            return NotImplemented
+        return (self.text, self._zone.key, self.holidays) == (other.text, other._zone.key, other.holidays)
+
+    def __hash__(self) -> int:
+        return hash((self.text, self._zone.key, self.holidays))
+
     def is_open(self, now: float) -> bool:
         if self.schedule.always:
             return True

@@ -46,6 +46,15 @@ class Roster:
             self.agents[config.name] = Agent(config, len(self.agents))
         else:
             known.config = config
+        self._forget()
+
+    def put_queue(self, config: QueueConfig) -> None:
+        """Add a queue, or change how it works."""
+        self.queues[config.name] = config
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was worked out from agents and queues."""
         self._stages.clear()
         self._eligible.clear()
         self._shares.clear()

@@ -122,6 +122,13 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OverlayChanged:
+    """Operators changed what is live (`ivr.dialog.events.OverlayChanged`)."""
+
+    overlay: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
 class MediaLost:
     """No audio has come from the caller for so long that the line must be dead."""
 
@@ -146,6 +153,7 @@ EngineEvent: TypeAlias = (
     | BackendReplied
     | BackendFailed
     | QueueChanged
+    | OverlayChanged
     | MediaLost
     | CallerGone
 )

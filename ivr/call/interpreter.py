@@ -14,6 +14,7 @@ from ivr.call.events import (
     CallBackend,
     EnterQueue,
     HangUp,
+    OverlayChanged,
     QueueChanged,
     QuitQueue,
 )
@@ -286,6 +287,9 @@ class DialogRunner:
             self._out_of_queue()
         kind, wait = event.kind, event.expected_wait_s
         self.step(dialog.QueueEvent(self._core.now_ms, kind, event.position, wait, event.detail))
+
+    def overlay_changed(self, event: OverlayChanged) -> None:
+        self.step(dialog.OverlayChanged(self._core.now_ms, event.overlay))
 
     # -- the end
 

@@ -38,7 +38,7 @@ _INPUTS: dict[str, type[Any]] = {
     name: getattr(call_events, name)
     for name in (
         "PartialTranscript", "FinalTranscript", "RecognitionFailed", "UtteranceUnderstood", "PromptAudio",
-        "PromptFailed", "DigitPressed", "BackendReplied", "BackendFailed", "QueueChanged", "MediaLost", "CallerGone",
+        "PromptFailed", "DigitPressed", "BackendReplied", "BackendFailed", "QueueChanged", "OverlayChanged", "MediaLost", "CallerGone",
     )
 }  # fmt: skip
 

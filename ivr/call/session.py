@@ -31,6 +31,7 @@ from ivr.call.events import (
     EngineEvent,
     FinalTranscript,
     MediaLost,
+    OverlayChanged,
     PartialTranscript,
     PromptAudio,
     PromptFailed,
@@ -96,6 +97,7 @@ class CallSession:
             BackendReplied: self._dialog.replied,
             BackendFailed: self._dialog.backend_failed,
             QueueChanged: self._dialog.queue_changed,
+            OverlayChanged: self._dialog.overlay_changed,
             MediaLost: self._media_lost,
             CallerGone: self._caller_gone,
         }
@@ -176,9 +178,14 @@ class CallSession:
         return self._dialog.ended
 
     @property
-    def sensitive(self) -> bool:
-        """What is being said now is not for the recording."""
-        return self._dialog.sensitive or self._speaker.sensitive
+    def hides_caller(self) -> bool:
+        """What the caller may be saying now is not for the recording."""
+        return self._dialog.sensitive
+
+    @property
+    def hides_bot(self) -> bool:
+        """The prompt that plays says what is not for the recording."""
+        return self._speaker.sensitive
 
     @property
     def state(self) -> CallState:

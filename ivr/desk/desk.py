@@ -77,6 +77,7 @@ class HumanDesk:
         self.config = config
         self._clock = clock or SteadyClock()
         self.floor = Floor(floor_config(config, queues), self._clock())
+        self._queues = dict(queues)
         self._agents = {agent.name: agent for agent in config.agents}
         self._store = store
         self._ringer = Ringer(config, sip, legs, line_of, self)
@@ -122,6 +123,14 @@ class HumanDesk:
         await asyncio.gather(*rings, *self._tasks, return_exceptions=True)
 
     # -- the call's side
+
+    def set_queues(self, queues: Mapping[str, QueueLike]) -> None:
+        """New or changed queues of the hotline; those that went keep serving calls of older bundles. Raises
+        ConfigError for hours or names that do not fit."""
+        for config in floor_config(self.config, {**self._queues, **queues}).queues:
+            if config != self.floor.roster.queues.get(config.name):
+                self._soon(self.floor.put_queue(config, self._clock()))
+        self._queues.update(queues)
 
     def status(self, queue: str) -> QueueStatus:
         """Raises ConfigError for a queue that is not there."""

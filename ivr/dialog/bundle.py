@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +25,8 @@ from ivr.errors import DialogError, ModelError, Problem
 
 CACHE_VARIABLE = "IVR_CACHE"
 """Environment variable: the folder in which trained models are kept."""
+RECORDINGS = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+"""Sound files of a hotline's folder: recorded prompts, and turns of tests."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,28 @@ def build_definition(
     lint(definition, found)
     if found.has_errors:
         raise DialogError(found.sorted())
-    program = compile_program(definition)
     spec = understanding_spec(definition)
     understanding = _trained(spec, encoder, default_cache() if cache is None else cache)
-    return Bundle(definition, program, understanding, _hash(definition.files, understanding), found.sorted())
+    return assemble(definition, understanding, found.sorted())
+
+
+def assemble(definition: Definition, understanding: Understanding, problems: tuple[Problem, ...] = ()) -> Bundle:
+    """A bundle of a definition that was linted and the understanding trained from its phrases."""
+    digest = _hash(definition, understanding)
+    return Bundle(definition, compile_program(definition), understanding, digest, problems)
+
+
+def hotline_files(definition: Definition) -> dict[str, Path]:
+    """Every file that belongs to a hotline: its YAML, the recordings of its prompts, what its tests need."""
+    folder = Path(definition.folder)
+    names = set(definition.files) | {path.relative_to(folder).as_posix() for path in _recordings(folder)}
+    return {name: folder / name for name in sorted(names)}
+
+
+def _recordings(folder: Path) -> list[Path]:
+    """Hidden folders (git's, an editor's) are none of the hotline's."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in RECORDINGS and path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def understanding_spec(definition: Definition) -> UnderstandingSpec:
@@ -117,11 +136,21 @@ def _trained(spec: UnderstandingSpec, encoder: Encoders, cache: Path) -> Underst
     return understanding
 
 
-def _hash(files: Mapping[str, bytes], understanding: Understanding) -> str:
-    """SHA-256 of the YAML, the model's key and the engine's version."""
+def _hash(definition: Definition, understanding: Understanding) -> str:
+    """SHA-256 of the YAML, the recorded prompts, the model's key and the engine's version. Tests do not count."""
+    folder = Path(definition.folder)
+    recorded = {path.relative_to(folder).as_posix(): _content(path) for path in _recordings(folder)}
     digest = hashlib.sha256(f"{__version__}\n{understanding.key}\n".encode())
-    for name in sorted(files):
+    for name, content in sorted({**definition.files, **recorded}.items()):
         if not name.startswith("tests/"):
-            digest.update(f"{name}\n{len(files[name])}\n".encode())
-            digest.update(files[name])
+            digest.update(f"{name}\n{len(content)}\n".encode())
+            digest.update(content)
     return digest.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    """A recording that cannot be read is as good as none: its text is spoken instead."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

@@ -200,6 +200,14 @@ class EngineLost:
 
 
 @dataclass(frozen=True, slots=True)
+class OverlayChanged:
+    """The ops overlay was changed during the call: flows are entered, or not, by the new one."""
+
+    at_ms: int
+    overlay: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
 class CallerHungUp:
     at_ms: int
 
@@ -217,6 +225,7 @@ DialogEvent: TypeAlias = (
     | QueueEvent
     | LimitReached
     | EngineLost
+    | OverlayChanged
     | CallerHungUp
 )
 

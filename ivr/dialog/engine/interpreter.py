@@ -283,6 +283,12 @@ def _filler(turn: Turn, event: ev.FillerDue) -> None:
     state.phase = "acting"
 
 
+def _overlay_changed(turn: Turn, event: ev.OverlayChanged) -> None:
+    """The call goes on where it is; flows that are off are not entered any more."""
+    turn.state.overlay = dict(event.overlay)
+    turn.decide("overlay: changed", overlay=dict(event.overlay))
+
+
 def _engine_lost(turn: Turn, event: ev.EngineLost) -> None:
     state = turn.state
     if state.phase in ("queued", "bridged"):
@@ -368,5 +374,6 @@ _HANDLERS: dict[type[Any], Callable[[Turn, Any], None]] = {
     ev.QueueEvent: _queue,
     ev.LimitReached: _limit,
     ev.EngineLost: _engine_lost,
+    ev.OverlayChanged: _overlay_changed,
     ev.CallerHungUp: _hung_up,
 }
