@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import logging
 import ssl
@@ -12,7 +13,6 @@ from pathlib import Path
 from aiohttp import web
 
 from ivr.app.offline import environment_of
-from ivr.asr.base import RecogniserSpec
 from ivr.asr.config import LanguagePasses, RecognitionConfig, default_config
 from ivr.audio.hold import hold_tune
 from ivr.audio.wav import read_audio
@@ -53,10 +53,12 @@ def recognition_config(config: Config) -> RecognitionConfig:
     if not config.recognition.passes:
         return base
     languages = dict(base.languages)
-    engines: dict[str, RecogniserSpec] = dict(base.engines)
     for language, passes in config.recognition.passes.items():
         languages[language] = LanguagePasses(passes.get("stream", ""), passes.get("final", ""))
-    return RecognitionConfig(engines, languages, dict.fromkeys(engines, config.recognition.workers))
+    chosen = RecognitionConfig(base.engines, languages, base.workers)
+    used = {engine for passes in languages.values() for engine in (passes.stream, passes.final)}
+    engines = {name: spec for name, spec in base.engines.items() if name in used}  # nobody waits for the others to load
+    return dataclasses.replace(chosen, engines=engines)
 
 
 def synthesis_settings(config: Config, data: Path) -> SynthesisSettings:
