@@ -70,7 +70,7 @@ async def unlock_in_english(line: PhoneLine) -> None:
 
 async def unlock_in_mandarin(line: PhoneLine) -> None:
     number = strung([f"zh_words_yuetan/{digit}.wav" for digit in "一三五七"])
-    for sound in (word_zh("好"), word_zh("是"), number, word_zh("对"), word_zh("要"), word_zh("对")):
+    for sound in (word_zh("好"), word_zh("是"), number, word_zh("是"), word_zh("是"), word_zh("是")):
         if line.over:
             return
         await answer(line, sound, 1100)

@@ -22,6 +22,9 @@ FAREWELL_FRAMES = 200 // FRAME_MS
 """Silence between the last prompt and the hang-up: a telephone that gets BYE forgets what its jitter buffer holds."""
 
 
+_HIDDEN = AudioFrame(SILENCE)
+
+
 class Services(Protocol):
     """Whoever carries a call's commands out: recogniser, synthesiser, understanding, backend, human desk."""
 
@@ -35,7 +38,7 @@ class Services(Protocol):
 class CallRecorder(Protocol):
     """Where a call's sound and journal go. Never blocks, never raises."""
 
-    def frames(self, caller: AudioFrame, bot: AudioFrame, sensitive: bool) -> None: ...
+    def frames(self, caller: AudioFrame, bot: AudioFrame) -> None: ...
 
     def events(self, events: list[CallEvent]) -> None: ...
 
@@ -112,7 +115,8 @@ class CallDriver:
         said = session.next_frame(FRAME_SAMPLES)
         if not self._gone:
             self._leg.write(said)
-        self._recorder.frames(heard, said, session.sensitive)
+        # What must not be kept is silence in the recording, of the same length.
+        self._recorder.frames(_HIDDEN if session.hides_caller else heard, _HIDDEN if session.hides_bot else said)
 
     def _take_leave(self, hang_up: HangUp) -> None:
         """The call is over for the bot: let the caller hear the end of what was sent, then hang up."""

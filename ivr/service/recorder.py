@@ -83,10 +83,10 @@ class FileRecorder:
         self._lines: list[str] = []
         thread.put(self._open)
 
-    def frames(self, caller: AudioFrame, bot: AudioFrame, sensitive: bool) -> None:
-        """The same span of both sides; of what is sensitive only the length is kept."""
-        self._caller.append(np.zeros_like(caller.samples) if sensitive else caller.samples)
-        self._bot.append(np.zeros_like(bot.samples) if sensitive else bot.samples)
+    def frames(self, caller: AudioFrame, bot: AudioFrame) -> None:
+        """The same span of both sides."""
+        self._caller.append(caller.samples)
+        self._bot.append(bot.samples)
         if len(self._caller) >= _FLUSH_FRAMES:
             self._flush()
 
