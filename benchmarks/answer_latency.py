@@ -4,9 +4,10 @@
 
 Starts `ivr serve` with the payments hotline and its default recognisers and voices, and the small bank of examples/.
 Telephones in this process call it: most answer each question when it has been asked, every second one also interrupts.
-Both sides are recorded, by the service and by the telephone; all figures are read off these recordings by
-`ivr.replay.measure`: the caller's end of speech -> the bot's first sound, and the caller's onset while the bot speaks
--> the bot lowered by 12 dB or silent. The telephone's figures have network and jitter buffers in them.
+All figures are read off stereo recordings by `ivr.replay.measure`: the caller's end of speech -> the bot's first sound,
+and the caller's onset while the bot speaks -> the bot lowered by 12 dB or silent. They are the telephone's recordings:
+what a caller lives through, network and jitter buffers of both sides included. The service's own are measured too; in
+them what is secret is silenced, so some answers seem to come late and some interruptions are not seen.
 Answers are also told apart by what the service knew at the end of the turn: a complete value, an open answer, ...
 """
 
@@ -25,16 +26,20 @@ from null_calls import load
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
-from calls import YES, answer, clip, digits_en
+from calls import YES, clip, digits_en
 from demo import bank, configuration, hotline, prompts_ready
 
+from ivr.audio.frame import to_samples
 from ivr.call.journal import loads
 from ivr.errors import IvrError
 from ivr.replay.measure import Measurement, Span, figures, measure_file, summarise
 from ivr.service.phone import Phone, PhoneLine
 from ivr.service.recorder import JOURNAL, RECORDING
+from ivr.transport.sip.call import CallFailed
 
 CALLER = "12025550143"
+_CLOCKS_APART_MS = 150
+"""At most so far the telephone's recording and the service's journal are apart."""
 SPEAKERS = ("jackson", "george", "lucas")
 OPEN = ("en_sentences/goforward.wav", "en_sentences/librivox_0880.wav")
 """Sentences that answer no question: the bot listens to the end of an open answer, and asks again."""
@@ -44,9 +49,9 @@ async def polite(line: PhoneLine, number: int) -> None:
     """Hears every question out: yes, yes, a number, yes, yes; one open sentence in between."""
     yes, said = clip(YES), digits_en("1357", SPEAKERS[number % len(SPEAKERS)])
     for sound in (clip(OPEN[number % len(OPEN)]), yes, yes, said, yes, yes):
-        if line.over:
-            return
-        await answer(line, sound)
+        if line.over or not await line.wait_quiet(900, timeout_s=12.0):
+            return  # hold music: the bot asks no more
+        await line.say(sound)
 
 
 async def impatient(line: PhoneLine, number: int) -> None:
@@ -66,7 +71,11 @@ async def one_call(phone: Phone, address: str, number: int, folder: Path) -> Non
     """Place one call; a caller who is not answered in time hangs up."""
     act = impatient if number % 2 else polite
     record = folder / f"phone-{number}.wav"
-    line = await phone.call(f"sip:hotline@{address}", caller=CALLER, record=record)
+    try:
+        line = await phone.call(f"sip:hotline@{address}", caller=CALLER, record=record)
+    except CallFailed as error:
+        print(f"call {number}: {error}", file=sys.stderr)
+        return
     try:
         async with asyncio.timeout(120):
             await act(line, number)
@@ -75,6 +84,7 @@ async def one_call(phone: Phone, address: str, number: int, folder: Path) -> Non
         print(f"call {number}: took too long", file=sys.stderr)
     finally:
         await line.hang_up()
+        record.rename(folder / f"phone-{line.call.info.call_id}.wav")
 
 
 async def place_all(options: argparse.Namespace, folder: Path) -> None:
@@ -110,30 +120,28 @@ def measured(paths: Iterable[Path]) -> list[tuple[Path, Measurement]]:
 
 def kind_of(answered: Span, journal: Path) -> str:
     """What the service took the turn for whose answer this is; empty if it can't be told."""
-    kind = ""
+    kind, slack = "", to_samples(_CLOCKS_APART_MS)
     with journal.open(encoding="utf-8") as lines:
         for event in loads(lines, str(journal)):
-            if event.at > answered.end:
+            if event.at > answered.end + slack:
                 break
-            if event.kind == "turn.end" and event.at > answered.start:
+            if event.kind == "turn.end" and event.at > answered.start - slack:
                 kind = str(event.data["completeness"])
     return kind
 
 
 def report(folder: Path) -> dict[str, object]:
-    """All figures of a run."""
-    service = measured(folder.glob(f"calls/*/*/{RECORDING}"))
+    """All figures of a run. The telephone's recordings are whole; in the service's, what is secret is silenced."""
     phones = measured(folder.glob("phone-*.wav"))
     by_kind: dict[str, list[int]] = {}
-    for path, measurement in service:
+    for path, measurement in phones:
+        journal = next(folder.glob(f"calls/*/{path.stem.removeprefix('phone-')}/{JOURNAL}"))
         for span in measurement.answers:
-            by_kind.setdefault(kind_of(span, path.with_name(JOURNAL)) or "unknown", []).append(span.ms)
-    return {
-        "calls": len(service),
-        "service": summarise(m for _, m in service).to_json(),
-        "phone": summarise(m for _, m in phones).to_json(),
-        "answer_ms_by_completeness": {kind: figures(times).to_json() for kind, times in sorted(by_kind.items())},
-    }
+            by_kind.setdefault(kind_of(span, journal) or "unknown", []).append(span.ms)
+    summary = summarise(m for _, m in phones).to_json()
+    kinds = {kind: figures(times).to_json() for kind, times in sorted(by_kind.items())}
+    service = summarise(m for _, m in measured(folder.glob(f"calls/*/*/{RECORDING}"))).to_json()
+    return {"calls": len(phones), **summary, "answer_ms_by_completeness": kinds, "service_recordings": service}
 
 
 def main() -> None:
