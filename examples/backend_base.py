@@ -63,21 +63,18 @@ class Backend:
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Any) -> web.StreamResponse:
         try:
-            body = await request.json() if request.can_read_body else {}
+            body = await json_body(request)
         except ValueError:
             return web.json_response({"error": "the body is not JSON"}, status=400)
-        request["body"] = body if isinstance(body, dict) else {}
-        self.log.append({"method": request.method, "path": request.path, "body": request["body"]})
-        broken = await self._fault(request)
+        self.log.append({"method": request.method, "path": request.path, "body": body})
+        broken = await self._fault(request, body)
         if broken is not None:
             return broken
         response: web.StreamResponse = await handler(request)
         return response
 
-    async def _fault(self, request: web.Request) -> web.StreamResponse | None:
-        number = str(
-            request["body"].get("phone") or request.query.get("phone") or request.match_info.get("phone") or ""
-        )
+    async def _fault(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse | None:
+        number = str(body.get("phone") or request.query.get("phone") or request.match_info.get("phone") or "")
         wanted = (
             request.headers.get("X-Fault")
             or request.query.get("fault")
@@ -105,6 +102,12 @@ class Backend:
     async def numbered(self, request: web.Request) -> dict[str, Any]:
         """Traces, tickets, disputes: filed under a number."""
         return {"number": str(next(self._numbers))}
+
+
+async def json_body(request: web.Request) -> dict[str, Any]:
+    """The request's body; empty where it has none. Raises ValueError when it is not JSON."""
+    body = await request.json() if request.can_read_body else {}
+    return body if isinstance(body, dict) else {}
 
 
 def days_ago(days: int) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
-from backend_base import Backend, Route, days_ago, national, serve
+from backend_base import Backend, Route, days_ago, json_body, national, serve
 
 RATE_A_DAY = 0.0004
 """Interest; what is paid early is not charged."""
@@ -65,8 +65,8 @@ class Lender(Backend):
         )
 
     async def identity(self, request: web.Request) -> dict[str, Any]:
-        loan = self.loans.get(national(str(request["body"]["phone"])))
-        if loan is None or loan.id4 != str(request["body"]["id4"]):
+        loan = self.loans.get(national(str((await json_body(request))["phone"])))
+        if loan is None or loan.id4 != str((await json_body(request))["id4"]):
             return {"ok": False, "loan": "", "tier": "junior"}
         return {"ok": True, "loan": loan.id, "tier": loan.tier}
 
@@ -76,7 +76,7 @@ class Lender(Backend):
 
     async def move_date(self, request: web.Request) -> dict[str, Any]:
         """Once a year."""
-        loan, day = self._loan(str(request["body"]["loan"])), int(request["body"]["day"])
+        loan, day = self._loan(str((await json_body(request))["loan"])), int((await json_body(request))["day"])
         if loan.moved:
             return {"ok": False, "due": loan.due}
         month = (dt.date.fromisoformat(loan.due).replace(day=1) + dt.timedelta(days=32)).replace(day=day)
@@ -95,7 +95,7 @@ class Lender(Backend):
 
     async def hardship(self, request: web.Request) -> dict[str, Any]:
         """Short breaks are granted at once, the first time."""
-        loan, months = self._loan(str(request["body"]["loan"])), int(request["body"]["months"])
+        loan, months = self._loan(str((await json_body(request))["loan"])), int((await json_body(request))["months"])
         if loan.paused or months > MAX_BREAK_MONTHS:
             return {"ok": False, "number": None}
         loan.paused = True
@@ -103,7 +103,7 @@ class Lender(Backend):
 
     async def link(self, request: web.Request) -> dict[str, Any]:
         """A text message goes to mobile numbers only."""
-        number = national(str(request["body"]["phone"]))
+        number = national(str((await json_body(request))["phone"]))
         return {"ok": number.startswith("1") and len(number) == 11}
 
     def _loan(self, loan_id: str) -> Loan:

@@ -2,29 +2,18 @@
 
     python examples/payments_backend.py [--host 127.0.0.1] [--port 8090] [--fault PATH=MODE]
 
-What can go wrong can be asked for: header `X-Fault: hang|rubbish|500|slow`, query `?fault=...`, the same for every
-request of a path by `--fault /cards/find=hang`, and by calling from a number that ends in 0500 (500), 0408 (hang) or
-0666 (rubbish). `GET /log` shows what was asked, for tests.
+Faults: see backend_base.py.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import datetime as dt
-import itertools
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from aiohttp import web
+from backend_base import Backend, Route, days_ago, digits, json_body, serve
 
-Answer: TypeAlias = Callable[[web.Request], Awaitable[dict[str, Any]]]
-
-HANG_S = 60.0
-SLOW_S = 2.0
-BY_NUMBER = {"0500": "500", "0408": "hang", "0666": "rubbish"}
 REASONS = {
     "password": {"en": "It was locked after three wrong passwords", "zh": "因为密码输错三次，账户被锁了"},
     "abroad": {"en": "It was locked after a payment abroad", "zh": "因为一笔境外支付，账户被锁了"},
@@ -48,10 +37,6 @@ class Customer:
     vip: bool = False
     transfers: list[dict[str, Any]] = field(default_factory=list)
     charges: list[dict[str, Any]] = field(default_factory=list)
-
-
-def days_ago(days: int) -> str:
-    return (dt.date.today() - dt.timedelta(days=days)).isoformat()
 
 
 def customers() -> dict[str, Customer]:
@@ -85,21 +70,15 @@ def customers() -> dict[str, Customer]:
     }
 
 
-class Bank:
+class Bank(Backend):
     """The data, and one handler a path. Every answer is JSON; commits are remembered by idempotency key."""
 
     def __init__(self, faults: dict[str, str] | None = None) -> None:
+        super().__init__(faults)
         self.customers = customers()
-        self.faults = faults or {}
-        self.log: list[dict[str, Any]] = []
-        self._numbers = itertools.count(7001)
-        self._done: dict[str, dict[str, Any]] = {}
 
-    def app(self) -> web.Application:
-        app = web.Application(middlewares=[self._middleware])
-        routes: list[tuple[str, str, Answer]] = [
-            ("GET", "/health", self.health),
-            ("GET", "/log", self.show_log),
+    def routes(self) -> Sequence[Route]:
+        return (
             ("GET", "/customers/{phone}", self.profile),
             ("POST", "/cards/find", self.find_card),
             ("POST", "/unlock", self.unlock),
@@ -111,60 +90,9 @@ class Bank:
             ("POST", "/phones", self.change_phone),
             ("POST", "/tickets", self.numbered),
             ("POST", "/surveys", self.survey),
-        ]
-        app.add_routes([web.route(method, path, self._answering(answer)) for method, path, answer in routes])
-        return app
-
-    def _answering(self, answer: Answer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            key = request.headers.get("Idempotency-Key", "")
-            if not key or key not in self._done:
-                try:
-                    result = await answer(request)
-                except (KeyError, ValueError) as error:
-                    return web.json_response({"error": f"bad request: {error}"}, status=400)
-                if not key:
-                    return web.json_response(result)
-                self._done[key] = result
-            return web.json_response(self._done[key])
-
-        return handle
-
-    @web.middleware
-    async def _middleware(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        body = await body_of(request)
-        self.log.append({"method": request.method, "path": request.path, "body": body})
-        broken = await self._fault(request, body)
-        if broken is not None:
-            return broken
-        response: web.StreamResponse = await handler(request)
-        return response
-
-    async def _fault(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse | None:
-        number = str(body.get("phone") or request.query.get("phone") or request.match_info.get("phone") or "")
-        wanted = (
-            request.headers.get("X-Fault")
-            or request.query.get("fault")
-            or self.faults.get(request.path)
-            or BY_NUMBER.get(number[-4:], "")
         )
-        if wanted == "500":
-            return web.json_response({"error": "out of order"}, status=500)
-        if wanted == "rubbish":
-            return web.Response(text="<html>not what you asked for", content_type="text/html")
-        if wanted == "hang":
-            await asyncio.sleep(HANG_S)
-        if wanted == "slow":
-            await asyncio.sleep(SLOW_S)
-        return None
 
     # -- answers
-
-    async def health(self, request: web.Request) -> dict[str, Any]:
-        return {"ok": True}
-
-    async def show_log(self, request: web.Request) -> dict[str, Any]:
-        return {"requests": self.log}
 
     async def profile(self, request: web.Request) -> dict[str, Any]:
         customer = self._customer(request.match_info["phone"])
@@ -203,10 +131,6 @@ class Bank:
     async def find_charge(self, request: web.Request) -> dict[str, Any]:
         found = self._find(request, "charges")
         return {"found": bool(found), "merchant": found.get("merchant", ""), "id": found.get("id", "")}
-
-    async def numbered(self, request: web.Request) -> dict[str, Any]:
-        """Traces, disputes, tickets: filed under a number."""
-        return {"number": str(next(self._numbers))}
 
     async def change_phone(self, request: web.Request) -> dict[str, Any]:
         body = await body_of(request)
@@ -248,19 +172,5 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def digits(text: str) -> str:
-    return re.sub(r"\D", "", text)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="The bank behind dialogs/payments.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8090)
-    parser.add_argument("--fault", action="append", default=[], metavar="PATH=MODE", help="hang, rubbish, 500 or slow")
-    args = parser.parse_args()
-    faults = dict(fault.split("=", 1) for fault in args.fault)
-    web.run_app(Bank(faults).app(), host=args.host, port=args.port)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Bank, "The bank behind dialogs/payments.", 8090)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from backend_base import Backend, Route, days_ago, national, serve
+from backend_base import Backend, Route, days_ago, json_body, national, serve
 
 PAGES = {
     "order": ("order_status", 0.9),
@@ -121,7 +121,7 @@ class Shop(Backend):
         }  # fmt: skip
 
     async def refund(self, request: web.Request) -> dict[str, Any]:
-        order = self._order(str(request["body"]["order"]))
+        order = self._order(str((await json_body(request))["order"]))
         if order is None or not order.returnable:
             return {"ok": False, "number": None}
         order.refunded = True
@@ -129,7 +129,10 @@ class Shop(Backend):
 
     async def move_delivery(self, request: web.Request) -> dict[str, Any]:
         """Nobody drives on Sundays."""
-        order, day = self._order(str(request["body"]["order"])), dt.date.fromisoformat(str(request["body"]["day"]))
+        order, day = (
+            self._order(str((await json_body(request))["order"])),
+            dt.date.fromisoformat(str((await json_body(request))["day"])),
+        )
         if order is None or order.state == "delivered" or day.isoweekday() == 7:
             return {"ok": False}
         order.arrives = day.isoformat()
