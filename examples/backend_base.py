@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import datetime as dt
 import itertools
+import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
@@ -106,7 +107,8 @@ class Backend:
 
 async def json_body(request: web.Request) -> dict[str, Any]:
     """The request's body; empty where it has none. Raises ValueError when it is not JSON."""
-    body = await request.json() if request.can_read_body else {}
+    raw = await request.read()
+    body = json.loads(raw) if raw else {}
     return body if isinstance(body, dict) else {}
 
 

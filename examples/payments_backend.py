@@ -101,7 +101,7 @@ class Bank(Backend):
         return {"known": True, "vip": customer.vip, "guesses": customer.guesses}
 
     async def find_card(self, request: web.Request) -> dict[str, Any]:
-        body = await body_of(request)
+        body = await json_body(request)
         customer = self._customer(str(body["phone"]))
         for card in customer.cards if customer else []:
             if card.last4 == str(body["last4"]):
@@ -110,14 +110,14 @@ class Bank(Backend):
         return {"found": False, "id": "", "locked": False, "reason": ""}
 
     async def unlock(self, request: web.Request) -> dict[str, Any]:
-        card = self._card(str((await body_of(request))["card"]))
+        card = self._card(str((await json_body(request))["card"]))
         if card is None or card.frozen:
             return {"ok": False}
         card.locked = ""
         return {"ok": True}
 
     async def freeze(self, request: web.Request) -> dict[str, Any]:
-        card = self._card(str((await body_of(request))["card"]))
+        card = self._card(str((await json_body(request))["card"]))
         if card is None:
             raise web.HTTPNotFound(text="no such card")
         card.frozen = True
@@ -133,7 +133,7 @@ class Bank(Backend):
         return {"found": bool(found), "merchant": found.get("merchant", ""), "id": found.get("id", "")}
 
     async def change_phone(self, request: web.Request) -> dict[str, Any]:
-        body = await body_of(request)
+        body = await json_body(request)
         old, new = digits(str(body["phone"])), digits(str(body["new_phone"]))
         if self._customer(new) is not None:
             return {"ok": False}
@@ -161,15 +161,6 @@ class Bank(Backend):
         amount, day = float(request.query["amount"]), request.query["day"]
         entries: list[dict[str, Any]] = getattr(customer, kind) if customer else []
         return next((entry for entry in entries if entry["amount"] == amount and entry["day"] == day), {})
-
-
-async def body_of(request: web.Request) -> dict[str, Any]:
-    """The JSON object sent; nothing, or something else, counts as an empty one."""
-    try:
-        body = await request.json() if request.body_exists else {}
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 if __name__ == "__main__":
