@@ -93,7 +93,7 @@ def _summary(turn: Turn, code: HandoverCode) -> str:
     """The designer's, else the last intent, the slots and the last lines of the talk."""
     if code.summary:
         try:
-            return turn.render(code.summary).text
+            return turn.written(code.summary)
         except (Raised, Await):
             turn.decide("14 handover: summary failed", code.source)
     state = turn.state

@@ -203,6 +203,12 @@ class Turn:
             masked=self._masked(variant, extra, language),
         )
 
+    def written(self, prompt: PromptCode) -> str:
+        """The prompt's text for the eye: figures stay figures. Raises what `render` raises."""
+        self._wait_for(prompt.names, {})
+        language, variants = self._variants(prompt)
+        return str(self.evaluate(variants[0].text, None))
+
     def _variants(self, prompt: PromptCode) -> tuple[str, tuple[Variant, ...]]:
         for language in (self.state.language, *self.program.languages, FALLBACK_LANGUAGE):
             if prompt.variants.get(language):
