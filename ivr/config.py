@@ -26,6 +26,13 @@ class ServiceConfig(_Section):
     """What is served, and where its files go."""
 
     hotline: str = Field(default="dialogs/payments", description="Folder of the hotline that answers.")
+    bundles: str = Field(
+        default="",
+        description="Folder of built bundles: its active one answers, instead of `hotline` (docs/bundles.md).",
+    )
+    watch: bool = Field(
+        default=True, description="Follow changes of the hotline's folder, or of the active bundle, while calls go on."
+    )
     data: str = Field(default="data", description="Folder for recordings, journals, the database and the prompt cache.")
     languages: dict[str, str] = Field(
         default_factory=dict,

@@ -7,25 +7,31 @@ import dataclasses
 import gc
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from ivr.app.offline import environment_of
+from ivr.app.offline import build_bundle, environment_of
 from ivr.asr.config import LanguagePasses, RecognitionConfig, default_config
 from ivr.audio.hold import hold_tune
 from ivr.audio.wav import read_audio
 from ivr.backend.client import BackendClient
+from ivr.call.driver import CallDriver
 from ivr.call.settings import CallSettings
 from ivr.config import Config
 from ivr.console.health import add_routes
+from ivr.console.live import add_live_routes
 from ivr.dialog.bundle import Bundle
 from ivr.dialog.events import JsonValue
 from ivr.errors import ConfigError
+from ivr.service.bundles import FolderBundles, ServedBundles
 from ivr.service.calls import CallServices
 from ivr.service.desk import ServiceDesk
 from ivr.service.hotline import Hotline, HotlineSettings
+from ivr.service.live_overlay import LiveOverlay
+from ivr.service.overlay import Overlay
 from ivr.service.prepare import fixed_prompts
 from ivr.service.recognition import LiveRecognition
 from ivr.service.recorder import RecorderThread
@@ -105,16 +111,20 @@ def _tls(config: Config) -> ssl.SSLContext | None:
 class Service:
     """A running hotline: SIP in, calls through the bot, people behind it, HTTP beside it."""
 
-    def __init__(self, config: Config, bundle: Bundle) -> None:
+    def __init__(self, config: Config, bundle: Bundle, served: ServedBundles | None = None) -> None:
+        """`served` = where new calls get their bundle; None = from the folder of `bundle`, as it changes."""
         self.config = config
         self.data = Path(config.service.data)
-        folder = Path(config.service.hotline)
+        folder = Path(bundle.definition.folder)
         self.bundle = bundle
+        self.served = served or FolderBundles(bundle, folder, build_bundle)
         self.pacer = Pacer()
         self.recorder = RecorderThread()
         environment = environment_of(bundle)
         self._recognition = LiveRecognition(recognition_config(config))
-        self._synthesis = LiveSynthesis(synthesis_settings(config, self.data), RecordedPrompts(folder))
+        self._synthesis = LiveSynthesis(
+            synthesis_settings(config, self.data), RecordedPrompts(folder), prompts_of=self._recordings_of
+        )
         self._ports = PortRange(config.sip.host, config.rtp.low, config.rtp.high)
         self._rtp = RtpSettings(
             symmetric=config.rtp.symmetric, first_packet_s=config.rtp.first_packet_s, silence_s=config.rtp.lost_after_s
@@ -128,6 +138,10 @@ class Service:
         self.hotline = Hotline(
             bundle, settings, self._services, self.pacer, self.recorder, self.desk.calls, self.desk, environment
         )
+        self.live = LiveOverlay(self.data, lambda: self.served.bundle)
+        self._recordings: dict[str, RecordedPrompts] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._connect_live()
         self.intake = SipIntake(self.hotline, self._ports, self._rtp, self.ready, config.service.languages)
         self.desk.lines = self.intake.lines
         self._draining = False
@@ -141,6 +155,51 @@ class Service:
         self._answered += 1
         await self.intake.on_call(sip_call)  # type: ignore[arg-type]
 
+    # -- what changes while calls go on
+
+    def _connect_live(self) -> None:
+        self.hotline.choose = self.served.choose
+        self.hotline.overlay = self._overlay_now
+        self.served.on_change.append(self._new_bundle)
+        self.live.on_change.append(self._new_overlay)
+
+    def _overlay_now(self) -> dict[str, JsonValue]:
+        self.live.refresh()
+        return self.live.current.for_dialog()
+
+    def _new_bundle(self, bundle: Bundle) -> None:
+        self._recordings = {name: one for name, one in self._recordings.items() if name in self._folders_in_use()}
+        self._in_background(self.prepare(bundle))
+        self.desk.follow(bundle, self.live.current.hours())
+
+    def _new_overlay(self, overlay: Overlay) -> None:
+        self.hotline.overlay_changed(overlay.for_dialog())
+        try:
+            self.desk.follow(self.served.bundle, overlay.hours())
+        except ConfigError as error:
+            _log.error("overlay: %s", error)
+
+    def _recordings_of(self, driver: CallDriver) -> RecordedPrompts | None:
+        """The recorded prompts of the bundle this call began with."""
+        bundle = self.hotline.bundles.get(driver.info.call_id)
+        if bundle is None:
+            return None
+        folder = bundle.definition.folder
+        return self._recordings.setdefault(folder, RecordedPrompts(Path(folder)))
+
+    def _folders_in_use(self) -> set[str]:
+        return {bundle.definition.folder for bundle in (*self.hotline.bundles.values(), self.served.bundle)}
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def bundles_status(self) -> Mapping[str, JsonValue]:
+        return self.served.status([bundle.hash for bundle in self.hotline.bundles.values()])
+
+    # -- life
+
     async def start(self, progress: Callable[[str], None] = lambda _: None) -> None:
         """Load the engines, open the doors. Raises ConfigError, ModelError, SipError with what to do."""
         languages = self.bundle.definition.hotline.languages
@@ -152,17 +211,22 @@ class Service:
         self.pacer.start()
         await self.sip.start()
         await self._open_http()
+        self.live.refresh()
+        self._in_background(self.live.watch())
+        if self.config.service.watch:
+            self._in_background(self.served.watch())
         self._started = True
         # What was loaded so far lives as long as the process: the collector need not walk it while calls are on.
         gc.collect()
         gc.freeze()
 
-    async def prepare(self) -> None:
-        """Render the hotline's fixed prompts into the cache, in the background: calls go first."""
+    async def prepare(self, bundle: Bundle | None = None) -> None:
+        """Render a bundle's fixed prompts (None = of the one served) into the cache, in the background: calls go
+        first."""
         if not self.config.synthesis.prepare:
             self._prompts_left = 0
             return
-        requests = fixed_prompts(self.bundle)
+        requests = fixed_prompts(bundle or self.served.bundle)
 
         def progress(done: int, of: int) -> None:
             self._prompts_left = of - done
@@ -176,6 +240,7 @@ class Service:
     async def _open_http(self) -> None:
         app = web.Application()
         add_routes(app, self)
+        add_live_routes(app, self.bundles_status, self.live.status)
         self._web = web.AppRunner(app, access_log=None)
         await self._web.setup()
         site = web.TCPSite(self._web, self.config.http.host, self.config.http.port)
@@ -190,6 +255,9 @@ class Service:
     async def stop(self, drain_s: float | None = None) -> None:
         """Take no more calls, let the current ones end, close everything."""
         self._draining = True
+        for task in tuple(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         await self.sip.stop(self.config.service.drain_s if drain_s is None else drain_s)
         await self.desk.stop()
         self.pacer.stop()

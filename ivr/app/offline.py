@@ -15,6 +15,8 @@ from ivr.models.manifest import models_root
 from ivr.models.verify import available
 from ivr.nlu_encoder import MODELS, OnnxEncoder
 from ivr.replay.engines import ReplayEngines
+from ivr.service.bundle_store import BundleStore
+from ivr.service.bundles import StoreBundles
 from ivr.tts.local import LocalSynthesis
 from ivr.tts.prompts import RecordedPrompts
 from ivr.tts.settings import SynthesisSettings
@@ -28,6 +30,12 @@ def encoders() -> dict[str, Encoder]:
 def build_bundle(folder: Path) -> Bundle:
     """A hotline, ready for calls. Raises DialogError with all problems."""
     return build(folder, encoders())
+
+
+def served_bundles(folder: Path) -> StoreBundles:
+    """The active bundle of a store, as it changes. Raises BundleError."""
+    store, known = BundleStore(folder), encoders()
+    return StoreBundles(store, lambda name: store.load(name, known))
 
 
 def environment_of(bundle: Bundle) -> Environment:

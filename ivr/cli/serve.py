@@ -22,6 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "environment (IVR_SIP_PORT=...), then the file; see docs/configuration.md.",
     )
     parser.add_argument("--hotline", metavar="DIR", help="the hotline's folder (default dialogs/payments)")
+    parser.add_argument("--bundles", metavar="DIR", help="follow the active bundle of this folder instead")
     parser.add_argument("--sip", metavar="HOST:PORT", help="where SIP is answered (default 127.0.0.1:5060)")
     parser.add_argument("--http", metavar="HOST:PORT", help="health, metrics, console (default 127.0.0.1:8080)")
     parser.add_argument("--data", metavar="DIR", help="recordings, journals, database (default data)")
@@ -33,7 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     from ivr.config import host_and_port, load_config
 
-    flags: dict[str, object] = {"service.hotline": args.hotline, "service.data": args.data}
+    flags: dict[str, object] = {f"service.{name}": getattr(args, name) for name in ("hotline", "data", "bundles")}
     for name in ("sip", "http"):
         text = getattr(args, name)
         if text:
@@ -43,10 +44,13 @@ def run(args: argparse.Namespace) -> int:
         level=args.log.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
     )
     from ivr.app.live import Service
-    from ivr.app.offline import build_bundle
+    from ivr.app.offline import build_bundle, served_bundles
 
-    bundle = build_bundle(Path(config.service.hotline))
-    service = Service(config, bundle)
+    if config.service.bundles:
+        served = served_bundles(Path(config.service.bundles))
+        service = Service(config, served.bundle, served)
+    else:
+        service = Service(config, build_bundle(Path(config.service.hotline)))
     return asyncio.run(_serve(service))
 
 

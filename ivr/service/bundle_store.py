@@ -123,7 +123,7 @@ class BundleStore:
 
     def find(self, name: str) -> str:
         """The hash that begins with `name` (four characters or more)."""
-        if not re.fullmatch(r"[0-9a-f]{%d,64}" % SHORTEST, name):
+        if len(name) < SHORTEST or not re.fullmatch(r"[0-9a-f]{1,64}", name):
             raise BundleError(f"{name[:80]!r} is no bundle: {SHORTEST} or more characters of its hash are needed")
         names = [path.parent.name for path in self.folder.glob(f"{name}*/{MANIFEST}")]
         names = sorted(name for name in names if _HASH.match(name))

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,25 @@ class CallList:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+@dataclass(frozen=True, slots=True)
+class LiveQueue:
+    """A queue of the hotline with the hours that count now."""
+
+    skills: tuple[str, ...]
+    hours: str
+    timezone: str
+
+
+def live_queues(bundle: Bundle, hours: Mapping[str, str]) -> dict[str, LiveQueue]:
+    """The bundle's queues under an overlay's hours."""
+    words = {"open": "24/7", "closed": "Mo-Su off"}
+    found = {}
+    for name, queue in bundle.definition.hotline.queues.items():
+        live = hours.get(name, queue.hours)
+        found[name] = LiveQueue(tuple(queue.skills), words.get(live, live), queue.timezone)
+    return found
+
+
 class ServiceDesk:
     """What `CallServices` and `Hotline` need of people and records."""
 
@@ -86,6 +106,11 @@ class ServiceDesk:
         self.actions: dict[str, Callable[..., Awaitable[Mapping[str, JsonValue]]]] = dict(
             bind_actions(self.tickets, self.desk.packet)
         )
+
+    def follow(self, bundle: Bundle, hours: Mapping[str, str]) -> None:
+        """Queues as a newer bundle has them, and the hours that operators set (`open`, `closed` or a schedule). Raises
+        ConfigError; the queues are then as they were."""
+        self.desk.set_queues(live_queues(bundle, hours))
 
     def _line_of(self, call_id: str) -> CallerLine | None:
         line = self.lines.get(call_id)

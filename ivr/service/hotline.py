@@ -15,7 +15,7 @@ from ivr.audio.frame import Samples
 from ivr.audio.vad import create_detector
 from ivr.backend.request import Environment
 from ivr.call.driver import CallDriver
-from ivr.call.events import HangUp
+from ivr.call.events import HangUp, OverlayChanged
 from ivr.call.session import CallSession
 from ivr.call.settings import CallSettings
 from ivr.call.words import SpokenWords
@@ -71,13 +71,17 @@ class HotlineSettings:
 
 
 class Hotline:
-    """Makes a running call out of a transport's leg. One for a process; the bundle may be changed between calls."""
+    """Makes a running call out of a transport's leg. One for a process."""
 
     def __init__(
         self, bundle: Bundle, settings: HotlineSettings, services: CallServices, pacer: Pacer,
         recorder: RecorderThread, calls: CallLog, board: QueueBoard, environment: Environment,
     ) -> None:  # fmt: skip
         self.bundle = bundle
+        self.choose: Callable[[str], Bundle] = lambda caller: self.bundle
+        """The bundle for a new call, by the caller's number."""
+        self.overlay: Callable[[], dict[str, JsonValue]] = dict
+        """What operators changed, as CallStarted takes it; asked at the start of each call."""
         self._settings = settings
         self._services = services
         self._pacer = pacer
@@ -87,13 +91,15 @@ class Hotline:
         self._environment = environment
         self.running: dict[str, CallDriver] = {}
         """Calls in progress by their id."""
+        self.bundles: dict[str, Bundle] = {}
+        """What each of them runs on, to its end."""
 
     def begin(
         self, info: CallInfo, leg: MediaLeg, on_end: Callable[[CallDriver, HangUp], None], *, language: str = "",
         direction: str = "inbound", entry: str = "",
     ) -> CallDriver:  # fmt: skip
         """The leg was answered: the bot speaks from the next tick on."""
-        bundle = self.bundle
+        bundle, overlay = self.choose(info.caller), self.overlay()
         now = datetime.datetime.now().astimezone()
         context = CallContext(
             info.call_id, info.caller, info.called, language, now.isoformat(timespec="milliseconds"),
@@ -105,7 +111,7 @@ class Hotline:
             "id": info.call_id, "caller": info.caller, "called": info.called, "started_at": context.started_at,
             "language": language, "hotline": bundle.definition.hotline.hotline, "bundle": bundle.hash,
             "context": encode(context), "queues": {name: encode(status) for name, status in queues.items()},
-            "overlay": {},
+            "overlay": overlay,
         }  # fmt: skip
         recorder = FileRecorder(self._recorder, folder, head, sound=self._settings.record)
         limit = bundle.definition.hotline.defaults.limits.call_ms
@@ -125,16 +131,23 @@ class Hotline:
         driver = CallDriver(info, session, leg, self._services, recorder, ended)
         self._services.adopt(driver, bundle, self._environment, _action_context(context, bundle))
         self.running[info.call_id] = driver
+        self.bundles[info.call_id] = bundle
         self._calls.began(record)
         _log.info("call %s from %s to %s: answered", info.call_id, info.caller or "unknown", info.called)
-        driver.start(queues)
+        driver.start(queues, overlay)
         if not driver.over:
             self._pacer.add(driver.tick)
         return driver
 
+    def overlay_changed(self, overlay: dict[str, JsonValue]) -> None:
+        """Tell the calls in progress."""
+        for driver in tuple(self.running.values()):
+            driver.later(OverlayChanged(overlay))
+
     def _ended(self, driver: CallDriver, hang_up: HangUp, record: CallRecord) -> None:
         self._pacer.remove(driver.tick)
         self.running.pop(record.id, None)
+        self.bundles.pop(record.id, None)
         state = driver.session.dialog_state
         done = dataclasses.replace(
             record, outcome=hang_up.outcome, cause=hang_up.cause, duration_ms=driver.duration_ms,

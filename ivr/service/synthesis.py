@@ -22,14 +22,16 @@ def event_of(prompt: int, audio: SpeechAudio, *, last: bool) -> PromptAudio:
 
 
 class LiveSynthesis:
-    """One for a process."""
+    """One for a process. `prompts_of` tells whose recordings a call hears: those of its bundle."""
 
     def __init__(
         self,
         settings: SynthesisSettings,
         prompts: RecordedPrompts | None = None,
         create: Callable[..., SynthesisService] = SynthesisService,
+        prompts_of: Callable[[CallDriver], RecordedPrompts | None] = lambda driver: None,
     ) -> None:
+        self._prompts_of = prompts_of
         self.service = create(settings, self._audio, self._failure, prompts)
         self._owners: dict[str, tuple[CallDriver, int]] = {}
 
@@ -40,7 +42,7 @@ class LiveSynthesis:
                 self.service.cancel(key)
             return
         self._owners[key] = (driver, command.prompt)
-        self.service.request(key, request_of(command), command.audio)
+        self.service.request(key, request_of(command), command.audio, self._prompts_of(driver))
 
     def forget(self, driver: CallDriver) -> None:
         """The call is over."""

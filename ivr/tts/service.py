@@ -88,11 +88,13 @@ class SynthesisService:
         except SynthesisError as error:
             logger.warning("%s cannot speak %s: %s", choice.engine, language, error)
 
-    def request(self, prompt_id: str, request: SpeechRequest, audio: str = "") -> None:
-        """Speak a prompt, or play the recording `audio`. An id in use is cancelled first. Never raises: what goes wrong
-        comes by `on_failure`."""
+    def request(
+        self, prompt_id: str, request: SpeechRequest, audio: str = "", prompts: RecordedPrompts | None = None
+    ) -> None:
+        """Speak a prompt, or play the recording `audio` (of `prompts`, else of those given at the start). An id in use
+        is cancelled first. Never raises: what goes wrong comes by `on_failure`."""
         self.cancel(prompt_id)
-        task = asyncio.get_running_loop().create_task(self._run(prompt_id, request, audio))
+        task = asyncio.get_running_loop().create_task(self._run(prompt_id, request, audio, prompts or self._prompts))
         self._tasks[prompt_id] = task
         task.add_done_callback(lambda done: self._tasks.pop(prompt_id) if self._tasks.get(prompt_id) is done else None)
 
@@ -111,18 +113,18 @@ class SynthesisService:
             await asyncio.wait(self._closing)
         await self._pool.close()
 
-    async def _run(self, prompt_id: str, request: SpeechRequest, audio: str) -> None:
+    async def _run(self, prompt_id: str, request: SpeechRequest, audio: str, prompts: RecordedPrompts | None) -> None:
         try:
-            await self._speak(prompt_id, request, audio)
+            await self._speak(prompt_id, request, audio, prompts)
         except IvrError as error:
             self._on_failure(prompt_id, str(error))
         except Exception as error:  # top of the task: a prompt must end in sound or in a reason
             logger.exception("prompt %s failed", prompt_id)
             self._on_failure(prompt_id, f"{type(error).__name__}: {error}")
 
-    async def _speak(self, prompt_id: str, request: SpeechRequest, audio: str) -> None:
+    async def _speak(self, prompt_id: str, request: SpeechRequest, audio: str, prompts: RecordedPrompts | None) -> None:
         clauses = split(request.text)
-        recorded = await self._recorded(request, audio)
+        recorded = await self._recorded(request, audio, prompts)
         if recorded is not None or not clauses:
             self._on_audio(prompt_id, recorded or SpeechAudio(np.zeros(0, dtype=np.int16), (), ""), True)
             return
@@ -133,11 +135,13 @@ class SynthesisService:
             at_sample += len(piece.samples)
             self._on_audio(prompt_id, piece, last)
 
-    async def _recorded(self, request: SpeechRequest, audio: str) -> SpeechAudio | None:
-        if not audio or self._prompts is None:
+    async def _recorded(
+        self, request: SpeechRequest, audio: str, prompts: RecordedPrompts | None
+    ) -> SpeechAudio | None:
+        if not audio or prompts is None:
             return None
         try:
-            return await asyncio.to_thread(self._prompts.load, audio, request.language, request.text)
+            return await asyncio.to_thread(prompts.load, audio, request.language, request.text)
         except AudioFileError as error:
             if not split(request.text):
                 raise SynthesisError(f"{error}, and there is no text to speak instead") from error
