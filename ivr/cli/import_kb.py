@@ -78,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
     _left_behind(definition, files, args.kb.name, args.prefix)
     if consents is None and not args.no_tests:
         print("no tests written: calls do not begin with an open question; write them in tests/")
-    print(f"{len(named)} {'flow' if len(named) == 1 else 'flows'} {'would be ' if args.dry_run else ''}written; next: ivr test {args.folder}")
+    flows = "1 flow" if len(named) == 1 else f"{len(named)} flows"
+    print(f"{flows} {'would be ' if args.dry_run else ''}written; next: ivr test {args.folder}")
     return 0
 
 

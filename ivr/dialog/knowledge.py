@@ -104,7 +104,7 @@ def _read_csv(name: str, text: str, languages: Sequence[str]) -> Iterator[_Raw]:
             raise InputError(f"{name}:1: no column `question_{languages[0]}`; the columns are {', '.join(columns)}")
         raws = [_row(row, rows.line_num) for row in rows if any(row.values())]
     except csv.Error as error:
-        raise InputError(f"{name}:{rows.line_num}: no CSV: {error}") from error
+        raise InputError(f"{name}:{rows.reader.line_num}: no CSV: {error}") from error
     yield from _merged(raws) if "lang" in columns else raws
 
 
