@@ -9,7 +9,8 @@ that talks and listens, mixer, and the stereo FLAC recording and journal on disk
 nothing. A second process is every call's other end: recorded speech for 35 % of the time; its kernel stamps our
 packets.
 Pipecat: the same speech and prompts through a pipeline on a transport in memory (no RTP, no codec, no recording), with
-its defaults (Silero, Smart Turn) and with the cheapest detector and end of turn it has.
+its defaults (Silero, Smart Turn) and with the cheapest detector and end of turn it has. `ivr in memory` is ours on such
+a transport, and without recording: the same work on both sides.
 
 CPU is user + system of the process, all threads. The figures of both depend on the machine, their ratio hardly.
 """
@@ -20,6 +21,7 @@ import argparse
 import asyncio
 import cProfile
 import gc
+import itertools
 import json
 import pstats
 import shutil
@@ -49,6 +51,7 @@ from ivr.dialog.events import CallContext
 from ivr.service.recorder import FileRecorder, RecorderThread
 from ivr.transport.base import CallInfo
 from ivr.transport.pacer import Pacer
+from ivr.transport.recording import RecordingLeg
 from ivr.transport.rtp.leg import RtpLeg
 from ivr.transport.rtp.ports import PortRange
 
@@ -152,6 +155,52 @@ async def ours(count: int, seconds: float, line: Samples, sound: Samples, profil
     )  # fmt: skip
 
 
+class _Forgets:
+    """A recorder that keeps nothing."""
+
+    def frames(self, caller: AudioFrame, bot: AudioFrame, sensitive: bool) -> None:
+        """Not kept."""
+
+    def events(self, events: list[call.CallEvent]) -> None:
+        """Not kept."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Memory(RecordingLeg):
+    """A caller's line that repeats without end, begun somewhere inside."""
+
+    def __init__(self, line: Samples, begin: int) -> None:
+        super().__init__(line, keep_heard=False)
+        frames = [AudioFrame(line[at : at + FRAME_SAMPLES]) for at in range(0, len(line), FRAME_SAMPLES)]
+        self._endless = itertools.islice(itertools.cycle(frames), begin % len(frames), None)
+
+    def read(self) -> AudioFrame:
+        return next(self._endless)
+
+
+async def in_memory(count: int, seconds: float, line: Samples, sound: Samples) -> Cost:
+    """The same calls on a transport in memory and without recording: what is in pipecat's figure, too."""
+    services, pacer = NullServices(sound), Pacer()
+    for index in range(count):
+        info = CallInfo(f"{index}", "100", "200", "memory")
+        driver = CallDriver(info, new_session(), _Memory(line, 7 * index), services, _Forgets(), _ignore)
+        driver.start()
+        pacer.add(driver.tick)
+    gc.collect()
+    gc.freeze()
+    pacer.start()
+    await asyncio.sleep(WARM_UP_S)
+    cpu, wall, turns, said = media_loop._cpu(), time.monotonic(), services.utterances, services.prompts
+    await asyncio.sleep(seconds)
+    cpu, wall = media_loop._cpu() - cpu, time.monotonic() - wall
+    pacer.stop()
+    spoken = (services.prompts - said) * len(sound) / SAMPLE_RATE / count / wall
+    turns_a_minute = (services.utterances - turns) / count / wall * 60
+    return Cost("ivr in memory", count, cpu / wall / count, cpu / wall, turns_a_minute, spoken, note=load())
+
+
 # -- pipecat -----------------------------------------------------------------------------------------------------------
 
 
@@ -224,7 +273,7 @@ def _print_table(rows: list[Cost]) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, nargs="+", default=[1, 20, 100])
+    parser.add_argument("--calls", type=int, nargs="*", default=[1, 20, 100])
     parser.add_argument("--peer-calls", type=int, nargs="*", default=[1, 20])
     parser.add_argument(
         "--seconds", type=float, default=LINE_S, help="a multiple of 20: the callers' line repeats then"
@@ -239,6 +288,7 @@ def main() -> None:
         return
     line, sound = caller_line(), prompt()
     rows = [asyncio.run(ours(count, options.seconds, line, sound, options.profile)) for count in options.calls]
+    rows += [asyncio.run(in_memory(count, options.seconds, line, sound)) for count in options.peer_calls]
     if python_of("pipecat").exists():
         for count in options.peer_calls:
             rows += [pipecat(count, options.seconds, vad, line, sound) for vad in ("energy", "silero")]
