@@ -1,18 +1,20 @@
 """The maker behind dialogs/devices: owners, codes, warranties, technicians' visits, repairs, all in memory.
 
-    python examples/devices_backend.py [--host 127.0.0.1] [--port 8091] [--fault PATH=MODE]
+    python examples/devices_backend.py [--host 127.0.0.1] [--port 8093] [--fault PATH=MODE]
 
-Faults and the log: see backend_base.py.
+Faults: see backend_base.py.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import itertools
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from aiohttp import web
-from backend_base import Answer, Backend, Json, body_of, day, digits, serve
+from backend_base import Backend, Route, days_ago, json_body, national, serve
+
+Json: TypeAlias = dict[str, Any]
 
 CODE = "442917"
 """The code every text message carries; a real maker draws one."""
@@ -30,10 +32,10 @@ HOURS = {"morning": ("09:30", "11:00"), "afternoon": ("14:00", "16:30")}
 def repairs() -> dict[str, tuple[str, str]]:
     """Number -> state, day it is ready."""
     return {
-        "300102": ("repairing", day(3)),
-        "300103": ("waiting", day(10)),
-        "300104": ("sent", day(-1)),
-        "300105": ("arrived", day(7)),
+        "300102": ("repairing", days_ago(-3)),
+        "300103": ("waiting", days_ago(-10)),
+        "300104": ("sent", days_ago(1)),
+        "300105": ("arrived", days_ago(-7)),
     }
 
 
@@ -44,9 +46,8 @@ class Maker(Backend):
         self.reset: set[str] = set()
         self.registered = set(REGISTERED)
         self.booked: set[str] = set()
-        self._numbers = itertools.count(7101)
 
-    def routes(self) -> list[tuple[str, str, Answer]]:
+    def routes(self) -> Sequence[Route]:
         return [
             ("GET", "/owners/{phone}", self.owner),
             ("POST", "/codes", self.send_code),
@@ -57,27 +58,27 @@ class Maker(Backend):
             ("GET", "/visits/free", self.free_visit),
             ("POST", "/visits", self.book_visit),
             ("GET", "/repairs/{number}", self.repair),
-            ("POST", "/tickets", self.ticket),
+            ("POST", "/tickets", self.numbered),
             ("POST", "/surveys", self.survey),
         ]
 
     async def owner(self, request: web.Request) -> Json:
-        guesses = OWNERS.get(digits(request.match_info["phone"]))
+        guesses = OWNERS.get(national(request.match_info["phone"]))
         return {"known": guesses is not None, "guesses": guesses or []}
 
     async def send_code(self, request: web.Request) -> Json:
-        phone = digits(str((await body_of(request))["phone"]))
+        phone = national(str((await json_body(request))["phone"]))
         if phone not in OWNERS:
             return {"sent": False}
         self.codes[phone] = CODE
         return {"sent": True}
 
     async def check_code(self, request: web.Request) -> Json:
-        body = await body_of(request)
-        return {"ok": self.codes.get(digits(str(body["phone"]))) == str(body["code"])}
+        body = await json_body(request)
+        return {"ok": self.codes.get(national(str(body["phone"]))) == str(body["code"])}
 
     async def reset_password(self, request: web.Request) -> Json:
-        phone = digits(str((await body_of(request))["phone"]))
+        phone = national(str((await json_body(request))["phone"]))
         if phone not in self.codes:
             return {"ok": False}
         self.reset.add(phone)
@@ -95,8 +96,8 @@ class Maker(Backend):
         }
 
     async def register(self, request: web.Request) -> Json:
-        self.registered.add(str((await body_of(request))["serial"]))
-        return self._numbered()
+        self.registered.add(str((await json_body(request))["serial"]))
+        return await self.numbered(request)
 
     async def free_visit(self, request: web.Request) -> Json:
         """The first free hour of that part of the day. Nobody comes on Sundays."""
@@ -107,25 +108,19 @@ class Maker(Backend):
         return {"found": found, "day": wanted.isoformat(), "at": at, "id": f"{wanted}-{at}" if found else ""}
 
     async def book_visit(self, request: web.Request) -> Json:
-        slot = str((await body_of(request))["slot"])
+        slot = str((await json_body(request))["slot"])
         if slot in self.booked:
             raise ValueError(f"{slot} is taken")
         self.booked.add(slot)
-        return self._numbered()
+        return await self.numbered(request)
 
     async def repair(self, request: web.Request) -> Json:
-        state, ready = repairs().get(request.match_info["number"], ("", day(0)))
+        state, ready = repairs().get(request.match_info["number"], ("", days_ago(0)))
         return {"found": bool(state), "state": state, "ready": ready}
-
-    async def ticket(self, request: web.Request) -> Json:
-        return self._numbered()
 
     async def survey(self, request: web.Request) -> Json:
         return {"ok": True}
 
-    def _numbered(self) -> dict[str, Any]:
-        return {"number": str(next(self._numbers))}
-
 
 if __name__ == "__main__":
-    serve(Maker, 8091, "The maker behind dialogs/devices.")
+    serve(Maker, "The maker behind dialogs/devices.", 8093)

@@ -1,18 +1,21 @@
 """The clinic behind dialogs/outbound: who is to be called and why, appointments, ratings, the do-not-call list.
 
-    python examples/outbound_backend.py [--host 127.0.0.1] [--port 8092] [--fault PATH=MODE]
+    python examples/outbound_backend.py [--host 127.0.0.1] [--port 8094] [--fault PATH=MODE]
 
-`GET /state` shows what calls have changed. Faults and the log: see backend_base.py.
+`GET /state` shows what calls have changed. Faults: see backend_base.py.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiohttp import web
-from backend_base import Answer, Backend, Json, body_of, day, digits, serve
+from backend_base import Backend, Route, days_ago, json_body, national, serve
+
+Json: TypeAlias = dict[str, Any]
 
 WHAT = {"check-up": {"en": "a check-up", "zh": "牙齿检查"}, "cleaning": {"en": "a cleaning", "zh": "洗牙"}}
 FIRST, LAST = dt.time(8, 0), dt.time(19, 0)
@@ -38,11 +41,11 @@ class Job:
 
 def jobs() -> list[Job]:
     return [
-        Job("J1", "reminder", "12025550143", "Sam Carter", "1985-05-03", day=day(2)),
-        Job("J2", "reminder", "13800138000", "李娜", "1990-03-12", "cleaning", day(1), "14:00"),
-        Job("J3", "rating", "12025550144", "Ann Bell", "1978-06-02", day=day(-1)),
-        Job("J4", "rating", "13900139000", "王伟", "1985-05-03", day=day(-1)),
-        Job("J5", "reminder", "12025550145", "Kim Reed", "1969-01-20", day=day(3), machine=True),
+        Job("J1", "reminder", "12025550143", "Sam Carter", "1985-05-03", day=days_ago(-2)),
+        Job("J2", "reminder", "13800138000", "李娜", "1990-03-12", "cleaning", days_ago(-1), "14:00"),
+        Job("J3", "rating", "12025550144", "Ann Bell", "1978-06-02", day=days_ago(1)),
+        Job("J4", "rating", "13900139000", "王伟", "1985-05-03", day=days_ago(1)),
+        Job("J5", "reminder", "12025550145", "Kim Reed", "1969-01-20", day=days_ago(-3), machine=True),
     ]
 
 
@@ -51,11 +54,11 @@ class Clinic(Backend):
         super().__init__(faults)
         self.jobs = {job.id: job for job in jobs()}
         self.barred: set[str] = set()
-        self.taken = {(day(4), "15:00")}
+        self.taken = {(days_ago(-4), "15:00")}
         self.ratings: list[Json] = []
         self.reports: list[Json] = []
 
-    def routes(self) -> list[tuple[str, str, Answer]]:
+    def routes(self) -> Sequence[Route]:
         return [
             ("GET", "/jobs", self.find_job),
             ("POST", "/patients/check", self.check_patient),
@@ -71,7 +74,7 @@ class Clinic(Backend):
         ]
 
     async def find_job(self, request: web.Request) -> Json:
-        phone = digits(request.query["phone"])
+        phone = national(request.query["phone"])
         job = next((job for job in self.jobs.values() if job.phone == phone), None)
         if job is None:
             return {"found": False, "id": "", "kind": "", "name": "", "machine": False, "barred": phone in self.barred}
@@ -79,7 +82,7 @@ class Clinic(Backend):
         return {"found": True, **found, "barred": phone in self.barred}
 
     async def check_patient(self, request: web.Request) -> Json:
-        body = await body_of(request)
+        body = await json_body(request)
         return {"ok": self.jobs[str(body["job"])].birthday == str(body["birthday"])}
 
     async def visit(self, request: web.Request) -> Json:
@@ -96,7 +99,7 @@ class Clinic(Backend):
         return {"ok": True}
 
     async def move(self, request: web.Request) -> Json:
-        job, body = self._job(request), await body_of(request)
+        job, body = self._job(request), await json_body(request)
         wanted = (str(body["day"]), str(body["at"]))
         if wanted in self.taken:
             return {"ok": False}
@@ -109,32 +112,30 @@ class Clinic(Backend):
         wanted = dt.date.fromisoformat(request.query["day"])
         start = dt.datetime.combine(wanted, max(dt.time.fromisoformat(request.query["at"]), FIRST))
         steps = (start + dt.timedelta(minutes=30 * step) for step in range(24))
-        times = [step.time() for step in steps if step.date() == wanted and step.time() < LAST]
-        free = [
-            at.isoformat("minutes") for at in times if (wanted.isoformat(), at.isoformat("minutes")) not in self.taken
-        ]
+        times = [f"{step:%H:%M}" for step in steps if step.date() == wanted and step.time() < LAST]
+        free = [at for at in times if (wanted.isoformat(), at) not in self.taken]
         found = bool(free) and wanted.isoweekday() != 7
         return {"found": found, "day": wanted.isoformat(), "at": free[0] if free else "00:00"}
 
     async def rate(self, request: web.Request) -> Json:
-        body = await body_of(request)
+        body = await json_body(request)
         if not 1 <= int(body["stars"]) <= 5:
             raise ValueError("stars go from 1 to 5")
         self.ratings.append(body)
         return {"ok": True}
 
     async def bar(self, request: web.Request) -> Json:
-        self.barred.add(digits(str((await body_of(request))["phone"])))
+        self.barred.add(national(str((await json_body(request))["phone"])))
         return {"ok": True}
 
     async def report(self, request: web.Request) -> Json:
-        body = await body_of(request)
+        body = await json_body(request)
         if not body.get("verdict"):
             raise ValueError("a report needs a verdict")
         self.reports.append(body)
         return {"ok": True}
 
-    async def state(self, request: web.Request) -> dict[str, Any]:
+    async def state(self, request: web.Request) -> Json:
         states = {job.id: job.state for job in self.jobs.values()}
         return {"jobs": states, "barred": sorted(self.barred), "ratings": self.ratings, "reports": self.reports}
 
@@ -143,4 +144,4 @@ class Clinic(Backend):
 
 
 if __name__ == "__main__":
-    serve(Clinic, 8092, "The clinic behind dialogs/outbound.")
+    serve(Clinic, "The clinic behind dialogs/outbound.", 8094)
