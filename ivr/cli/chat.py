@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with hotline.yaml")
     parser.add_argument("--lang", default="", help="the caller's language (default: the hotline's first)")
     parser.add_argument("--from", dest="caller", default="13800138000", metavar="NUMBER", help="the caller's number")
+    parser.add_argument("--to", default="", metavar="NUMBER", help="the hotline calls this number: an outbound call")
     parser.add_argument("--now", default="", help="when the call begins, ISO 8601 with offset (default: now)")
     parser.add_argument(
         "--given", metavar="FILE", type=Path, help="YAML with `actions` and `queues` as in a test's `given`: no backend"
@@ -56,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     now = args.now or dt.datetime.now().astimezone().isoformat(timespec="seconds")
     given = _given(args.given)
     queues = {name: queue_status(name, state) for name, state in given.get("queues", {}).items()}
-    context = ev.CallContext(f"chat-{now}", args.caller, "", args.lang, now)
+    direction: Literal["inbound", "outbound"] = "outbound" if args.to else "inbound"
+    context = ev.CallContext(f"chat-{now}", args.caller, args.to, args.lang, now, direction)
     if args.given:
         return _talk(Simulator(bundle, context, GivenBackend(given.get("actions", {})), queues), why=args.why)
     live = LiveBackend(bundle.definition.actions, args.backend)
