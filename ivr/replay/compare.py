@@ -12,19 +12,19 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from ivr.audio.frame import SAMPLE_RATE
+from ivr.call.events import CallEvent
 from ivr.dialog import events as ev
 from ivr.dialog.bundle import Bundle
-from ivr.dialog.engine import Step
-from ivr.dialog.engine.state import DialogState
+from ivr.dialog.codec import decode
 from ivr.dialog.events import JsonValue
 from ivr.dialog.testing.backend import Reply
 from ivr.dialog.testing.simulator import Simulator
 from ivr.errors import InputError
-from ivr.replay.runner import ReplayOptions, StoredCall, open_stored, replay_events
+from ivr.replay.runner import StoredCall, open_stored
 from ivr.service.recorder import CALL
 
 _MASKED = "•"
-_MASKED_READING = frozenset({"fill", "correct"})
 Refusal = Literal["closed", "full", "timeout", "failed"]
 
 
@@ -80,18 +80,13 @@ def stored_calls(folder: Path, last: int) -> list[Path]:
     return sorted(found, key=lambda path: ((path / CALL).stat().st_mtime, path.name))[-last:] if last else []
 
 
-def compare(
-    before: Bundle, after: Bundle, folders: Sequence[Path],
-    recorded_on: Callable[[str], Bundle | None] = lambda name: None,
-) -> Comparison:  # fmt: skip
-    """Both bundles on each call. `recorded_on` gives the bundle of a hash where it is still there: a call is then read
-    back exactly as it was."""
+def compare(before: Bundle, after: Bundle, folders: Sequence[Path]) -> Comparison:
+    """Both bundles on each call."""
     differences: list[Difference] = []
     unreadable: list[str] = []
     for folder in folders:
         try:
-            stored = open_stored(folder)
-            script = script_of(stored, recorded_on(str(stored.head.get("bundle", ""))) or before)
+            script = script_of(open_stored(folder))
         except (InputError, TypeError, KeyError, ValueError) as error:
             unreadable.append(f"{folder}: {error}")
             continue
@@ -113,56 +108,87 @@ class Script:
     queues: dict[str, ev.QueueStatus]
     overlay: dict[str, JsonValue]
     acts: list[ev.DialogEvent] = field(default_factory=list)
-    """Heard, Keys, NoInput, MaxSpeech, QueueEvent, LimitReached and CallerHungUp, in order."""
+    """Heard, Keys, NoInput, QueueEvent and CallerHungUp, in order."""
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     """By action, in order."""
 
 
-@dataclass(frozen=True)
-class _Tapped(Bundle):
-    """A bundle that notes each step, so that those that counted can be told from those that were only tried."""
-
-    taken: dict[int, tuple[DialogState | None, ev.DialogEvent, Step]] = field(default_factory=dict, compare=False)
-
-    def step(self, state: DialogState | None, event: ev.DialogEvent) -> Step:
-        result = super().step(state, event)
-        self.taken[id(result.state)] = (state, event, result)
-        return result
-
-
-def script_of(stored: StoredCall, bundle: Bundle) -> Script:
-    """What caller, backend and queue did, from a replay on `bundle`. Raises InputError."""
-    tapped = _Tapped(*(getattr(bundle, item.name) for item in fields(Bundle)))
-    last: list[DialogState] = []
-    replay_events(stored, tapped, ReplayOptions(), on_state=last.append)
+def script_of(stored: StoredCall) -> Script:
+    """What caller, backend and queue did, read off the journal."""
     head: Mapping[str, Any] = stored.head
     queues = {name: ev.QueueStatus(**status) for name, status in head.get("queues", {}).items()}
     script = Script(ev.CallContext(**head["context"]), queues, dict(head.get("overlay") or {}))
-    steps = _counted(tapped, last[-1] if last else None)
-    actions = {c.action_id: c for step in steps for c in step[1].commands if isinstance(c, ev.CallAction)}
-    for event, _ in steps:
-        if isinstance(event, ev.ActionSucceeded | ev.ActionFailed):
-            action = actions.get(event.action_id)
-            if action is not None:
-                script.replies.setdefault(action.name, []).append(_reply(event))
-        elif not isinstance(event, ev.CallStarted | ev.PromptsDone | ev.FillerDue | ev.EngineLost):
-            script.acts.append(event)
+    reader = _JournalReader(script)
+    for event in stored.journal:
+        reader.take(event)
     return script
 
 
-def _counted(tapped: _Tapped, state: DialogState | None) -> list[tuple[ev.DialogEvent, Step]]:
-    """The steps that led to the last state, first one first: a turn that was undone is not among them."""
-    found: list[tuple[ev.DialogEvent, Step]] = []
-    while state is not None and id(state) in tapped.taken:
-        state, event, result = tapped.taken[id(state)]
-        found.append((event, result))
-    return found[::-1]
+class _JournalReader:
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._heard: dict[Any, tuple[ev.Spoken, ...]] = {}
+        self._understood: dict[Any, ev.Understood] = {}
+        self._keys = ""
+        self._reply: Reply | None = None
+        self._handlers: dict[str, Callable[[int, Mapping[str, Any]], None]] = {
+            "in.FinalTranscript": self._final, "in.UtteranceUnderstood": self._read, "turn.commit": self._commit,
+            "turn.reopened": self._reopened, "key": self._key, "dialog.decision": self._decision,
+            "timer": self._timer, "in.BackendReplied": self._replied, "in.BackendFailed": self._failed,
+            "in.QueueChanged": self._queue, "hangup": self._hung_up,
+        }  # fmt: skip
 
+    def take(self, event: CallEvent) -> None:
+        handler = self._handlers.get(event.kind)
+        if handler is not None:
+            handler(event.at * 1000 // SAMPLE_RATE, event.data)
 
-def _reply(event: ev.ActionSucceeded | ev.ActionFailed) -> Reply:
-    if isinstance(event, ev.ActionSucceeded):
-        return Reply(event.result)
-    return Reply(None, event.kind, event.detail)
+    def _final(self, at: int, data: Mapping[str, Any]) -> None:
+        spoken = tuple(ev.Spoken(str(one["text"]), float(one["confidence"])) for one in data["hypotheses"])
+        self._heard[data["utterance"]] = spoken
+
+    def _read(self, at: int, data: Mapping[str, Any]) -> None:
+        self._understood[data["utterance"]] = decode(ev.Understood, data["understood"])
+
+    def _commit(self, at: int, data: Mapping[str, Any]) -> None:
+        number = data["utterance"]
+        heard = self._heard.get(number) or (ev.Spoken(str(data["text"]), float(data["confidence"])),)
+        self._script.acts.append(ev.Heard(at, heard, self._understood.get(number, ev.Understood(()))))
+
+    def _reopened(self, at: int, data: Mapping[str, Any]) -> None:
+        """The turn went on: it is committed once more, whole."""
+        if self._script.acts and isinstance(self._script.acts[-1], ev.Heard):
+            self._script.acts.pop()
+
+    def _key(self, at: int, data: Mapping[str, Any]) -> None:
+        """Keys are one answer until the dialog decides on them; those of a secret are not in the journal."""
+        self._keys += str(data["digit"]).replace(_MASKED, "0")
+
+    def _decision(self, at: int, data: Mapping[str, Any]) -> None:
+        if self._keys:
+            self._script.acts.append(ev.Keys(at, self._keys))
+            self._keys = ""
+        detail = data.get("detail") or {}
+        if self._reply is not None and str(data["rule"]).startswith("13 call: ") and "action" in detail:
+            self._script.replies.setdefault(str(detail["action"]), []).append(self._reply)
+            self._reply = None
+
+    def _timer(self, at: int, data: Mapping[str, Any]) -> None:
+        if data["name"] == "noinput":
+            self._script.acts.append(ev.NoInput(at))
+
+    def _replied(self, at: int, data: Mapping[str, Any]) -> None:
+        self._reply = Reply(dict(data["result"]))
+
+    def _failed(self, at: int, data: Mapping[str, Any]) -> None:
+        self._reply = Reply(None, data["kind"], str(data.get("detail", "")))
+
+    def _queue(self, at: int, data: Mapping[str, Any]) -> None:
+        if data["kind"] != "position":
+            self._script.acts.append(ev.QueueEvent(at, data["kind"]))
+
+    def _hung_up(self, at: int, data: Mapping[str, Any]) -> None:
+        self._script.acts.append(ev.CallerHungUp(at))
 
 
 # ------------------------------------------------------------------------------------------------- what would be done

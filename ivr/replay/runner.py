@@ -253,10 +253,8 @@ def open_stored(folder: Path) -> StoredCall:
     return StoredCall(folder, head, journal)
 
 
-def replay_events(
-    stored: StoredCall, bundle: Bundle, options: ReplayOptions, on_state: Callable[[Any], None] | None = None
-) -> Replayed:
-    """The core on a stored call's own events: no engine, no audio. `on_state` is given the dialog's last state."""
+def replay_events(stored: StoredCall, bundle: Bundle, options: ReplayOptions) -> Replayed:
+    """The core on a stored call's own events: no engine, no audio."""
     began = time.perf_counter()
     head = stored.head
     context = CallContext(**head["context"])
@@ -287,8 +285,6 @@ def replay_events(
     for event in inputs[position:]:
         session.receive_event(parse_input(event))
     journal += session.take_events()
-    if on_state is not None:
-        on_state(session.dialog_state)
     wall = time.perf_counter() - began
     report = report_of(journal)
     audio_s = max((event.at for event in stored.journal), default=0) / SAMPLE_RATE
