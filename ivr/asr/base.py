@@ -60,13 +60,18 @@ class RecognitionRequest:
     language: str
     """`en`, `zh`, ...; an engine that lacks it raises RecognitionError at `start`."""
     grammar: tuple[str, ...] = ()
-    """Phrases that a closed slot accepts; empty = open. A grammar engine hears nothing else but `[unk]`."""
+    """Phrases that a closed slot accepts, likeliest first; empty = open. A grammar engine hears nothing else but
+    `[unk]`; one that pays by the phrase looks at the first few only."""
     hints: tuple[str, ...] = ()
     """Words worth a bias in open speech (names, products)."""
     max_alternatives: int = 1
     candidates: tuple[str, ...] = ()
     """Languages the caller may answer in, while his own is not known; empty = `language` is settled. The final pass
     tells them apart, where an engine of it can."""
+    expects: str = ""
+    """What the phrases stand for: `digits`, `choice`, `yes_no`, or another slot type; empty = not known."""
+    length: tuple[int, int] = (1, 64)
+    """digits: the shortest and the longest string."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class LanguagePasses:
     final: str = ""
     """Hears the finished utterance: the words of open questions."""
     final_with_grammar: bool = False
-    """Run the final pass also where a grammar bound the first one."""
+    """Run the final pass also where a grammar bound the first one and its result settles the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,16 @@ class RecognitionConfig:
         chosen: dict[Pass, str] = {}
         if language.stream:
             chosen["stream"] = language.stream
-        bound = bool(request.grammar and language.stream) and not language.final_with_grammar
-        if language.final and (not bound or len(request.candidates) > 1):
+        if language.final:
             chosen["final"] = language.final
         return chosen
+
+    def final_waits(self, request: RecognitionRequest) -> bool:
+        """Whether the final pass runs only when the first one's result does not settle the question. It runs at once
+        where the caller's language is not known: the first pass listens for one alone."""
+        language = self.languages[request.language]
+        bound = bool(request.grammar and language.stream and language.final)
+        return bound and not language.final_with_grammar and len(request.candidates) <= 1
 
 
 def default_config(*, workers: int = 1) -> RecognitionConfig:

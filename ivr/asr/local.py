@@ -82,7 +82,9 @@ class LocalRecognition:
         stream = self._engine(passes["stream"]) if "stream" in passes else None
         final = self._engine(passes["final"]) if "final" in passes else None
         self._last_id += 1
-        return LocalHandle(self, self._last_id, TwoPassRecogniser(stream, final).start(request))
+        return LocalHandle(
+            self, self._last_id, TwoPassRecogniser(stream, final, waits=self._config.final_waits).start(request)
+        )
 
     def close(self) -> None:
         for engine in self._engines.values():

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ivr.asr.base import RecognitionRequest, Transcript
+from ivr.asr.closed import settled
 from ivr.asr.config import Pass, RecognitionConfig
 from ivr.asr.process import WorkerProcess
 from ivr.asr.two_pass import join
@@ -97,6 +98,8 @@ class Handle:
         self.over = False
         self.tasks: list[_Task] = []
         self.finals: dict[Pass, Transcript] = {}
+        self.reserve = ""
+        """Engine of a final pass that runs only if the first one's result does not settle the question."""
         self.partial = ""
         self.problem = ""
         self.deadline: asyncio.TimerHandle | None = None
@@ -166,13 +169,10 @@ class RecognitionService:
         self._last_handle += 1
         handle = Handle(self, self._last_handle, request)
         self._handles[handle.id] = handle
+        if self._config.final_waits(request):
+            handle.reserve = passes.pop("final", "")
         for pass_name, engine in passes.items():
-            self._last_task += 1
-            task = _Task(self._last_task, handle, pass_name, engine)
-            handle.tasks.append(task)
-            self._tasks[task.id] = task
-            if engine in self._broken:
-                self._loop.call_soon(self._task_failed, task, self._broken[engine])
+            self._add_task(handle, pass_name, engine)
         return handle
 
     def stats(self) -> RecognitionStats:
@@ -293,6 +293,14 @@ class RecognitionService:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    def _add_task(self, handle: Handle, pass_name: Pass, engine: str) -> None:
+        self._last_task += 1
+        task = _Task(self._last_task, handle, pass_name, engine)
+        handle.tasks.append(task)
+        self._tasks[task.id] = task
+        if engine in self._broken:
+            self._loop.call_soon(self._task_failed, task, self._broken[engine])
+
     def _all_ready(self) -> bool:
         wanted = sum(self._config.workers.get(engine, 1) for engine in self._config.engines)
         return sum(worker.ready for worker in self._workers) == wanted
@@ -368,19 +376,31 @@ class RecognitionService:
         if handle.over or not all(task.over for task in handle.tasks):
             return
         finals = handle.finals
+        if self._wants_final_pass(handle):
+            engine, handle.reserve = handle.reserve, ""
+            self._add_task(handle, "final", engine)
+            self.wake(handle)
+            return
         if not finals:
             self._fail(handle, handle.problem)
             return
         if handle.problem:
             _log.warning("one of two passes failed: %s", handle.problem)
         self._forget(handle)
-        self._on_transcript(handle.id, replace(join(finals.get("stream"), finals.get("final")), final=True))
+        self._on_transcript(
+            handle.id, replace(join(finals.get("stream"), finals.get("final"), handle.request), final=True)
+        )
+
+    def _wants_final_pass(self, handle: Handle) -> bool:
+        first = handle.finals.get("stream")
+        return bool(handle.reserve) and (first is None or not settled(first, handle.request))
 
     def _give_up(self, handle: Handle, limit_s: float) -> None:
         if handle.over:
             return
         for task in handle.tasks:
             task.over = True
+        handle.reserve = ""
         handle.problem = handle.problem or f"no result within {limit_s:.0f} s"
         self._settle(handle)
 

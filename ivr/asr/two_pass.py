@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from ivr.asr.base import Hypothesis, Recogniser, RecogniserCapabilities, RecognitionRequest, Transcript, Utterance
+from ivr.asr.closed import closed_order, settled
 from ivr.audio.frame import Samples
 from ivr.errors import RecognitionError
 
@@ -14,11 +16,12 @@ TRUSTED_ALONE = 0.9
 """A first pass as sure as this is believed where the second heard nothing (its guards took the speech for noise)."""
 
 
-def join(first: Transcript | None, second: Transcript | None) -> Transcript:
+def join(first: Transcript | None, second: Transcript | None, request: RecognitionRequest | None = None) -> Transcript:
     """The final transcript out of both passes (at least one given).
 
     The second pass has the words; the first stays behind them as a further reading. Heard by the first alone, words
-    count only when it was sure: it also makes words of noise, which the second rightly refuses.
+    count only when it was sure: it also makes words of noise, which the second rightly refuses. The answer to a closed
+    question (`request` has a grammar) is chosen by `ivr.asr.closed`.
     """
     if second is None or first is None:
         only = second or first
@@ -32,6 +35,9 @@ def join(first: Transcript | None, second: Transcript | None) -> Transcript:
         return Transcript(kept, first.language, engine, True, cpu_ms)
     if second.language != first.language:
         return replace(second, engine=engine, cpu_ms=cpu_ms)  # the first listened for another language
+    if request is not None and request.grammar:
+        ordered = closed_order(first.hypotheses, second.hypotheses, request)
+        return Transcript(ordered, second.language, engine, True, cpu_ms)
     known = {_plain(hypothesis) for hypothesis in second.hypotheses}
     others = tuple(hypothesis for hypothesis in first.hypotheses if _plain(hypothesis) not in known)
     return Transcript((*second.hypotheses, *others), second.language, engine, True, cpu_ms)
@@ -42,14 +48,22 @@ def _plain(hypothesis: Hypothesis) -> str:
 
 
 class TwoPassRecogniser:
-    """Both engines as one, in one process: for replay, `ivr transcribe` and tests. Either may be missing."""
+    """Both engines as one, in one process: for replay, `ivr transcribe` and tests. Either may be missing. `waits` says
+    for which requests the second runs only when the first one's result does not settle the question."""
 
-    def __init__(self, stream: Recogniser | None, final: Recogniser | None) -> None:
+    def __init__(
+        self,
+        stream: Recogniser | None,
+        final: Recogniser | None,
+        *,
+        waits: Callable[[RecognitionRequest], bool] = lambda request: False,
+    ) -> None:
         engines = [engine for engine in (stream, final) if engine is not None]
         if not engines:
             raise ValueError("two passes, neither with an engine")
         self._stream = stream
         self._final = final
+        self._waits = waits
         self.name = "+".join(engine.name for engine in engines)
         common = [set(engine.capabilities.languages) for engine in engines]
         first = engines[0].capabilities
@@ -65,7 +79,7 @@ class TwoPassRecogniser:
 
     def start(self, request: RecognitionRequest) -> TwoPassUtterance:
         stream = self._stream.start(request) if self._stream else None
-        return TwoPassUtterance(stream, self._final, request)
+        return TwoPassUtterance(stream, self._final, request, waits=self._waits(request))
 
     def close(self) -> None:
         for engine in (self._stream, self._final):
@@ -76,10 +90,13 @@ class TwoPassRecogniser:
 class TwoPassUtterance:
     """The second engine gets the audio in one piece at the end."""
 
-    def __init__(self, stream: Utterance | None, final: Recogniser | None, request: RecognitionRequest) -> None:
+    def __init__(
+        self, stream: Utterance | None, final: Recogniser | None, request: RecognitionRequest, *, waits: bool = False
+    ) -> None:
         self._stream = stream
         self._final = final
         self._request = request
+        self._waits = waits
         self._blocks: list[Samples] = []
         self._over = False
 
@@ -93,7 +110,10 @@ class TwoPassUtterance:
     def finish(self) -> Transcript:
         self._over = True
         first = self._stream.finish() if self._stream else None
-        return join(first, self._second())
+        if self._waits and first is not None and settled(first, self._request):
+            self._blocks.clear()
+            return first
+        return join(first, self._second(), self._request)
 
     def cancel(self) -> None:
         self._over = True

@@ -24,12 +24,12 @@ import numpy.typing as npt
 import vosk
 
 from ivr.asr.base import Hypothesis, RecogniserCapabilities, RecognitionRequest, Transcript, Word
+from ivr.asr.closed import UNKNOWN
 from ivr.asr.registry import resolve_model
 from ivr.asr.text import has_cjk, join_cjk
 from ivr.audio.frame import SAMPLE_RATE, Samples
 from ivr.errors import ModelError, RecognitionError
 
-UNKNOWN = "[unk]"
 CHUNK_SAMPLES = SAMPLE_RATE // 10
 """Audio goes in by pieces of exactly this many samples, however it came, so that the words do not depend on frames."""
 DITHER = 1.0

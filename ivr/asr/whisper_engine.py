@@ -13,7 +13,6 @@ What makes it fit a phone call:
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,24 +25,19 @@ import tokenizers
 from faster_whisper.feature_extractor import FeatureExtractor
 from faster_whisper.tokenizer import Tokenizer
 
-from ivr.asr.base import Hypothesis, RecogniserCapabilities, RecognitionRequest, Transcript, Word
+from ivr.asr.base import Hypothesis, RecogniserCapabilities, RecognitionRequest, Word
+from ivr.asr.constrained import DigitTokens
 from ivr.asr.registry import resolve_model
 from ivr.asr.text import is_runaway, repeats_itself, simplify, strip_punctuation
+from ivr.asr.whisper_utterance import WhisperUtterance
+from ivr.asr.whisper_window import FULL_WINDOW_S, MAX_PIECE_S, MIN_SPEECH_S, loudest_dbfs, pieces, window_s
 from ivr.audio.frame import SAMPLE_RATE, Samples, to_samples
 from ivr.errors import ModelError, RecognitionError
 
-FULL_WINDOW_S = 30.0
-"""What the encoder was trained on; a longer utterance is cut at its quietest places."""
-MIN_WINDOW_S = 10.0
-WINDOW_TAIL_S = 1.5
 LANGUAGE_PIECE_S = 8.0
 """The beginning of an utterance is enough to tell its language."""
-OTHER_LANGUAGE = 0.7
-"""From this probability on a caller is believed to speak another language than the one he was spoken to in."""
 FRAMES_A_SECOND = 100
 """Mel frames (10 ms each); the decoder's time steps are half as many."""
-MAX_PIECE_S = 28.0
-MIN_SPEECH_S = 0.1
 SILENCE_DBFS = -60.0
 """An utterance whose loudest 100 ms is below this holds no speech."""
 LIKELY_WORDS = -0.95
@@ -54,16 +48,13 @@ NOISE_BELOW = -2.1
 """Others must have log-probability - `NO_SPEECH_WEIGHT` x no-speech probability above this. Neither figure alone parts
 short words from noise: of 101 clips of short speech this loses 9, most of them single digits of 0.3 s, and of 29 noises
 it takes 4 for words."""
-PLAUSIBLE_OPTION = -3.5
-"""Mean log-probability a token of an option that may have been said: on noise the best was -4.3."""
 TOKENS_A_SECOND = 12
 """Nobody speaks more tokens than this a second (Mandarin: about 6 characters, up to 2 tokens each)."""
 SPARE_TOKENS = 12
 SCORE_BATCH = 32
 """Options in one decoder batch: 32 x 2 MB of encoder output."""
-OPTIONS_MAX_S = 3.0
-"""Longer than this it is no single answer of a closed slot, and free decoding does better."""
-PARTIAL_EVERY_MS = 600
+DIGIT_BEAM = 5
+"""Greedy search gets a seventh fewer strings of digits right."""
 
 Features = npt.NDArray[np.float32]
 
@@ -115,6 +106,9 @@ class WhisperRecogniser:
         self._extract = FeatureExtractor()
         self._beam = beam
         self._tokenizers: dict[str, Tokenizer] = {}
+        self._digits: dict[str, DigitTokens] = {}
+        self._last: tuple[bytes, float, ctranslate2.StorageView] | None = None
+        """What was encoded last: a closed question looks at the same sound several times."""
         self.capabilities = RecogniserCapabilities(
             languages=languages or (("en", "zh") if self._model.is_multilingual else ("en",)),
             streaming=False,
@@ -142,7 +136,7 @@ class WhisperRecogniser:
         if len(languages) == 1:
             return {languages[0]: 1.0}
         piece = samples[: to_samples(LANGUAGE_PIECE_S * 1000)]
-        return self._languages_of(self._encode(piece, _window_s(len(piece))), languages)
+        return self._languages_of(self._encode(piece, window_s(len(piece))), languages)
 
     def score_options(self, samples: Samples, options: Sequence[str], language: str) -> list[OptionScore]:
         """Every option forced through the decoder in one batch, best first. For closed slots: about 0.2 s an utterance
@@ -150,7 +144,7 @@ class WhisperRecogniser:
         if not options:
             return []
         samples = samples[: to_samples(MAX_PIECE_S * 1000)]
-        encoded = np.array(self._encode(samples, _window_s(len(samples))))
+        encoded = np.array(self._encode(samples, window_s(len(samples))))
         tokenizer = self._tokenizer_for(language)
         tokens = [tokenizer.encode(_spelled(option, language)) for option in options]
         scores: list[float] = []
@@ -160,10 +154,33 @@ class WhisperRecogniser:
         ranked = map(OptionScore, options, scores, shares)
         return sorted(ranked, key=lambda item: -item.share)
 
+    def hear_digits(self, samples: Samples, language: str) -> list[Hypothesis]:
+        """The likeliest strings of digits in an utterance of at most 28 s, best first, whether or not any were said.
+        The confidence is the mean probability a token without the constraint."""
+        encoded = self._encode(samples, window_s(len(samples)))
+        tokenizer = self._tokenizer_for(language)
+        digits = self._digit_tokens(language)
+        result = self._model.generate(
+            encoded,
+            [[*tokenizer.sot_sequence, tokenizer.no_timestamps]],
+            beam_size=DIGIT_BEAM,
+            num_hypotheses=DIGIT_BEAM,
+            max_length=len(tokenizer.sot_sequence) + 1 + _token_limit(len(samples)),
+            suppress_blank=True,
+            suppress_tokens=digits.suppressed,
+        )[0]
+        strings = [[token for token in ids if token < tokenizer.eot] for ids in result.sequences_ids]
+        scores = self._forced(np.array(encoded), [ids for ids in strings if ids], tokenizer, len(samples))
+        return [
+            Hypothesis(text, round(math.exp(score), 4))
+            for ids, score in zip(filter(None, strings), scores, strict=True)
+            if (text := digits.text(ids))
+        ]
+
     def recognise(self, samples: Samples, language: str, *, alternatives: int = 1) -> tuple[Hypothesis, ...]:
         """The words of a finished utterance, best reading first; () when it holds none."""
         joined: tuple[Hypothesis, ...] = ()
-        for start, end in _pieces(samples):
+        for start, end in pieces(samples):
             readings = self._recognise_piece(samples[start:end], language, alternatives, start * 1000 // SAMPLE_RATE)
             joined = _append(joined, readings, language)
         return joined
@@ -171,9 +188,9 @@ class WhisperRecogniser:
     def _recognise_piece(
         self, samples: Samples, language: str, alternatives: int, start_ms: int
     ) -> tuple[Hypothesis, ...]:
-        if len(samples) < SAMPLE_RATE * MIN_SPEECH_S or _loudest_dbfs(samples) < SILENCE_DBFS:
+        if len(samples) < SAMPLE_RATE * MIN_SPEECH_S or loudest_dbfs(samples) < SILENCE_DBFS:
             return ()
-        window = _window_s(len(samples))
+        window = window_s(len(samples))
         encoded = self._encode(samples, window)
         decoded = self._decode(encoded, language, len(samples), alternatives)
         if window < FULL_WINDOW_S and (repeats_itself(decoded.text) or _too_many(decoded, len(samples))):
@@ -187,11 +204,17 @@ class WhisperRecogniser:
         others = (Hypothesis(text, round(math.exp(score), 4)) for text, score in decoded.alternatives)
         return (best, *(other for other in others if other.text and other.text != best.text))
 
-    def _encode(self, samples: Samples, window_s: float) -> ctranslate2.StorageView:
+    def _encode(self, samples: Samples, window: float) -> ctranslate2.StorageView:
         """Encoder output, shape (1, window * 50, d_model)."""
-        padded = np.zeros(int(window_s * SAMPLE_RATE), dtype=np.float32)
+        sound = samples.tobytes()
+        if self._last is None or self._last[:2] != (sound, window):
+            self._last = (sound, window, self._encode_anew(samples, window))
+        return self._last[2]
+
+    def _encode_anew(self, samples: Samples, window: float) -> ctranslate2.StorageView:
+        padded = np.zeros(int(window * SAMPLE_RATE), dtype=np.float32)
         padded[: len(samples)] = samples.astype(np.float32) / 32768.0
-        frames = int(window_s * FRAMES_A_SECOND)
+        frames = int(window * FRAMES_A_SECOND)
         features: Features = self._extract(padded)[:, :frames]
         view = ctranslate2.StorageView.from_array(np.ascontiguousarray(features[np.newaxis], dtype=np.float32))
         return self._model.encode(view, to_cpu=True)
@@ -251,81 +274,16 @@ class WhisperRecogniser:
         total = sum(found.get(language, 0.0) for language in languages) or 1.0
         return {language: found.get(language, 0.0) / total for language in languages}
 
+    def _digit_tokens(self, language: str) -> DigitTokens:
+        if language not in self._digits:
+            self._digits[language] = DigitTokens.of(self._tokenizer_for(language), language)
+        return self._digits[language]
+
     def _tokenizer_for(self, language: str) -> Tokenizer:
         if language not in self._tokenizers:
             multilingual = self._model.is_multilingual
             self._tokenizers[language] = Tokenizer(self._tokenizer, multilingual, "transcribe", language)
         return self._tokenizers[language]
-
-
-class WhisperUtterance:
-    """Collects one utterance; the work is done at the end, and for partials now and then."""
-
-    def __init__(self, engine: WhisperRecogniser, request: RecognitionRequest) -> None:
-        self._engine = engine
-        self._request = request
-        self._blocks: list[Samples] = []
-        self._since_partial = 0
-        self._partial = ""
-        self._cpu_s = 0.0
-
-    def collect(self, samples: Samples) -> None:
-        """Take audio without working out a partial: the end is near."""
-        self._blocks.append(np.array(samples, dtype=np.int16))
-
-    def accept(self, samples: Samples) -> Transcript | None:
-        self.collect(samples)
-        self._since_partial += len(samples)
-        if not self._engine.capabilities.partials or self._since_partial < to_samples(PARTIAL_EVERY_MS):
-            return None
-        self._since_partial = 0
-        transcript = self._run(final=False)
-        if transcript.text == self._partial:
-            return None
-        self._partial = transcript.text
-        return transcript
-
-    def finish(self) -> Transcript:
-        transcript = self._run(final=True)
-        self._blocks.clear()
-        return transcript
-
-    def cancel(self) -> None:
-        self._blocks.clear()
-
-    def _run(self, *, final: bool) -> Transcript:
-        started = time.process_time()
-        samples = np.concatenate(self._blocks) if self._blocks else np.zeros(0, dtype=np.int16)
-        language = self._request.language
-        candidates = self._request.candidates
-        if language == "auto" or (final and len(candidates) > 1):
-            language = self._language(samples, language, candidates)
-        alternatives = self._request.max_alternatives if final else 1
-        hypotheses = self._engine.recognise(samples, language, alternatives=alternatives)
-        if (
-            final
-            and self._request.grammar
-            and SAMPLE_RATE * MIN_SPEECH_S <= len(samples) <= SAMPLE_RATE * OPTIONS_MAX_S
-        ):
-            hypotheses = self._closed(samples, language, hypotheses)
-        self._cpu_s += time.process_time() - started
-        return Transcript(hypotheses, language, "whisper", final, round(self._cpu_s * 1000, 3))
-
-    def _language(self, samples: Samples, expected: str, candidates: Sequence[str]) -> str:
-        if len(samples) < SAMPLE_RATE * MIN_SPEECH_S and expected != "auto":
-            return expected  # too short to tell
-        shares = self._engine.detect_language(samples, candidates)
-        best = max(shares, key=lambda name: shares[name])
-        return best if expected == "auto" or shares[best] >= OTHER_LANGUAGE else expected
-
-    def _closed(self, samples: Samples, language: str, free: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
-        """A closed slot: the options that the sound may be, best first, then what was heard freely."""
-        if free and free[0].text in self._request.grammar:
-            return free
-        scores = self._engine.score_options(samples, self._request.grammar, language)
-        plausible = [item for item in scores if item.log_probability >= PLAUSIBLE_OPTION]
-        options = (Hypothesis(item.option, item.confidence) for item in plausible)
-        return (*list(options)[: max(3, self._request.max_alternatives)], *free)
 
 
 def _load(folder: Path, threads: int) -> Any:
@@ -344,12 +302,6 @@ def _load_tokenizer(folder: Path) -> tokenizers.Tokenizer:
         return tokenizers.Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing finer
         raise ModelError(f"{path}: {error}; see: ivr models verify") from error
-
-
-def _window_s(length: int) -> float:
-    """The encoder's window for so many samples (s), to whole 20 ms."""
-    wanted = max(MIN_WINDOW_S, length / SAMPLE_RATE + WINDOW_TAIL_S)
-    return min(FULL_WINDOW_S, math.ceil(wanted * 50) / 50)
 
 
 def _token_limit(length: int) -> int:
@@ -377,28 +329,6 @@ def _written(text: str, language: str) -> str:
 def _spelled(option: str, language: str) -> str:
     """An option as Whisper would begin to write it: English words have a space before them."""
     return option if language == "zh" else " " + option
-
-
-def _loudest_dbfs(samples: Samples) -> float:
-    """RMS of the loudest 100 ms, in dB below full scale."""
-    size = min(len(samples), SAMPLE_RATE // 10)
-    blocks = samples[: len(samples) // size * size].reshape(-1, size).astype(np.float64)
-    power = float(np.max(np.mean(blocks * blocks, axis=1)))
-    return 10 * math.log10(max(power, 1e-9) / 32768.0**2)
-
-
-def _pieces(samples: Samples) -> list[tuple[int, int]]:
-    """Spans of at most `MAX_PIECE_S`, cut in the quietest 200 ms of the last third."""
-    most, block = to_samples(MAX_PIECE_S * 1000), SAMPLE_RATE // 5
-    spans, start = [], 0
-    while len(samples) - start > most:
-        first = start + most * 2 // 3
-        area = samples[first : first + (most // 3) // block * block].reshape(-1, block).astype(np.float64)
-        quietest = int(np.argmin(np.mean(area * area, axis=1)))
-        end = first + quietest * block + block // 2
-        spans.append((start, end))
-        start = end
-    return [*spans, (start, len(samples))]
 
 
 def _append(left: tuple[Hypothesis, ...], right: tuple[Hypothesis, ...], language: str) -> tuple[Hypothesis, ...]:

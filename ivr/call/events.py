@@ -173,6 +173,10 @@ class StartRecognition:
     hints: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
     """Languages to tell apart; empty = `language` is settled."""
+    expects: str = ""
+    """What a closed question takes (`digits`, `choice`, `yes_no`, a slot type); empty = open."""
+    length: tuple[int, int] = (1, 64)
+    """digits: the shortest and the longest string."""
 
 
 @dataclass(frozen=True, slots=True)

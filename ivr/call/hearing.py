@@ -10,6 +10,7 @@ import numpy as np
 from ivr.audio.frame import FRAME_MS, FRAME_SAMPLES, Samples, to_ms
 from ivr.call.core import Core
 from ivr.call.events import CancelRecognition, FeedRecognition, FinalTranscript, FinishRecognition, StartRecognition
+from ivr.call.grammar import closed_answer
 from ivr.call.settings import CallSettings
 from ivr.dialog.events import Expectation, ListenSettings, Understood
 from ivr.turn.endpoint import Completeness, EndpointDecision, Endpointer, EndpointSettings, PauseStatistics
@@ -94,10 +95,11 @@ class Listener:
 
     def _open(self, hearing: Hearing) -> None:
         listen, expectation = hearing.question.settings, hearing.question.expectation
+        answer = closed_answer(expectation)
         self._core.emit(
             StartRecognition(
-                hearing.id, expectation.language, expectation.open, listen.asr, recognition_grammar(expectation),
-                listen.hotwords, expectation.languages,
+                hearing.id, expectation.language, expectation.open, listen.asr, answer.phrases,
+                listen.hotwords, expectation.languages, answer.kind, answer.length,
             )
         )  # fmt: skip
         hearing.fed = 0
@@ -152,8 +154,3 @@ class Listener:
 
     def length_ms(self, hearing: Hearing) -> int:
         return to_ms(len(hearing.audio) * FRAME_SAMPLES)
-
-
-def recognition_grammar(expectation: Expectation) -> tuple[str, ...]:
-    """Phrases a closed question accepts; empty = open recognition."""
-    return ()

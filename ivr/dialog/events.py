@@ -293,6 +293,9 @@ class Expectation:
     """ISO 8601: what `today` means."""
     languages: tuple[str, ...] = ()
     """Languages the caller may answer in, while his own is not known (`detect_language`); empty = `language`."""
+    phrases: tuple[str, ...] = ()
+    """Ways to say what a closed question offers (the asked slot's options, the things to choose between), as phrase
+    templates in `language`, in the order offered: for the recogniser, which hears them better when it knows them."""
     open: bool = False
     """An open question (route, text slot): wait longer, use the second recognition pass."""
 
@@ -316,6 +319,8 @@ class Say:
     """`file:line` it comes from."""
     masked: str = ""
     """The text with sensitive slots masked, for journal and screen; empty = same as text."""
+    variant: int = 0
+    """Which of the prompt's wordings this is, from 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,10 @@ RecognitionCommand = StartRecognition | FeedRecognition | FinishRecognition | Ca
 
 def request_of(command: StartRecognition) -> RecognitionRequest:
     """What the engines are told of an utterance."""
-    return RecognitionRequest(command.language, command.grammar, command.hints, candidates=command.candidates)
+    return RecognitionRequest(
+        command.language, command.grammar, command.hints, candidates=command.candidates,
+        expects=command.expects, length=command.length,
+    )  # fmt: skip
 
 
 def event_of(utterance: int, transcript: Transcript) -> PartialTranscript | FinalTranscript:

@@ -166,14 +166,18 @@ def config(**passes: LanguagePasses) -> RecognitionConfig:
     return RecognitionConfig(ENGINES, passes)
 
 
-def test_a_grammar_saves_the_second_pass() -> None:
+def test_with_a_grammar_the_second_pass_waits_for_the_first() -> None:
     both = config(en=LanguagePasses("first", "second"))
-    assert both.passes(RecognitionRequest("en")) == {"stream": "first", "final": "second"}
-    assert both.passes(RecognitionRequest("en", grammar=("yes", "no"))) == {"stream": "first"}
+    closed = RecognitionRequest("en", grammar=("yes", "no"))
+    assert both.passes(closed) == both.passes(RecognitionRequest("en")) == {"stream": "first", "final": "second"}
+    assert both.final_waits(closed)
+    assert not both.final_waits(RecognitionRequest("en"))
+    assert not both.final_waits(replace(closed, candidates=("en", "zh")))
     still = config(en=LanguagePasses("first", "second", final_with_grammar=True))
-    assert still.passes(RecognitionRequest("en", grammar=("yes",))) == {"stream": "first", "final": "second"}
+    assert not still.final_waits(closed)
     alone = config(zh=LanguagePasses(final="second"))
     assert alone.passes(RecognitionRequest("zh", grammar=("是",))) == {"final": "second"}
+    assert not alone.final_waits(RecognitionRequest("zh", grammar=("是",)))
     with pytest.raises(RecognitionError, match=r"^no recogniser for language 'ko'; configured: zh$"):
         alone.passes(RecognitionRequest("ko"))
 

@@ -6,7 +6,7 @@ the lint reports the same and more, so this raises only for a hotline that was n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ivr.dialog import schema
@@ -65,6 +65,7 @@ class _Compiler:
             detect_language=defaults.detect_language,
             voices=dict(defaults.voice),
             currency=self.currency,
+            sayings={language: sayings(hotline.lexicon, language) for language in hotline.languages},
         )
 
     # -- flows and steps
@@ -174,6 +175,7 @@ class _Compiler:
                     option.value,
                     option.dtmf,
                     {lang: expand(texts[0])[0] for lang, texts in option.phrases.items() if texts},
+                    {lang: tuple(texts) for lang, texts in option.phrases.items()},
                 )
                 for option in slot.options
             ),
@@ -298,6 +300,12 @@ def source(at: Position) -> str:
 
 def end_code(end: schema.EndSpec) -> p.EndCode:
     return p.EndCode(end.outcome or "", end.cause or "")
+
+
+def sayings(lexicon: Iterable[schema.Term], language: str) -> tuple[tuple[str, str], ...]:
+    """Terms that are not said as they are written."""
+    found = {term.term: term.say if isinstance(term.say, str) else term.say.get(language, "") for term in lexicon}
+    return tuple(sorted(((term, said) for term, said in found.items() if said), key=lambda pair: -len(pair[0])))
 
 
 def listen_keys(listen: schema.Listen | None) -> dict[str, JsonValue]:

@@ -46,6 +46,8 @@ class OptionCode:
     key: str
     phrases: Mapping[str, str]
     """Language -> how it is said: the first phrase of the option."""
+    ways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Language -> all of the option's phrase templates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,8 @@ class Program:
     detect_language: str = "first_turn"
     voices: Mapping[str, str] = field(default_factory=dict)
     currency: str = "CNY"
+    sayings: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """Language -> terms of the lexicon and how they are said, longest first."""
 
     def step(self, flow: str, step: str) -> StepCode:
         return self.flows[flow].steps[step]

@@ -195,8 +195,19 @@ def expectation_of(turn: Turn, step: StepCode, question: Question) -> Expectatio
         key_length=length or ((1, 1) if turn.program.command_keys else None),
         now=turn.now().isoformat(),
         languages=_languages(turn),
+        phrases=_phrases(turn, question, asked),
         open=question.mode in ("route", "more") or bool(asked and asked.type == "text"),
     )
+
+
+def _phrases(turn: Turn, question: Question, asked: SlotCode | None) -> tuple[str, ...]:
+    """Ways to say what is offered, in the language of the turn."""
+    if question.mode == "choose":
+        return tuple(candidate_title(turn, candidate) for candidate in question.candidates)
+    if asked is None or asked.type != "choice":
+        return ()
+    language = turn.state.language
+    return tuple(phrase for option in asked.options for phrase in option.ways.get(language, ()))
 
 
 def _languages(turn: Turn) -> tuple[str, ...]:

@@ -1,0 +1,52 @@
+"""Decoding Whisper under a constraint: nothing but digits.
+
+Free decoding writes a string of digits as it likes: as words, in groups, as a price, in Mandarin also as homophones
+(林四林五 for 零四零五) and as Latin letters (`Bah Bah` for 八八). When digits are asked for, the utterance is decoded
+once more with every other token suppressed, which leaves the sound to choose among them. Scores under the constraint
+say nothing about speech that holds no digits, so the string is then scored without it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from faster_whisper.tokenizer import Tokenizer
+
+_HAN = "零一二三四五六七八九幺两"
+_PLAIN = re.compile(r" ?[0-9]|[,\-]| ,|, ")
+_LOOP = re.compile(r"(.{1,4}?)\1{4,}")
+
+
+@dataclass(slots=True)
+class DigitTokens:
+    """The tokens a language's digits are written with, of one tokeniser."""
+
+    suppressed: list[int]
+    _texts: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, language: str) -> DigitTokens:
+        """Single digits with and without a space, separators, and in Mandarin the characters. A character of several
+        tokens is known by its first (what follows is not told apart: nothing else is allowed)."""
+        texts: dict[int, str] = {}
+        for token in range(tokenizer.eot):
+            text = tokenizer.decode([token])
+            if _PLAIN.fullmatch(text):
+                texts[token] = text
+        for char in _HAN if language == "zh" else "":
+            first, *rest = tokenizer.encode(char)
+            texts[first] = char
+            texts.update(dict.fromkeys(rest, ""))
+        allowed = {*texts, tokenizer.eot}
+        size = tokenizer.tokenizer.get_vocab_size()
+        return cls([token for token in range(size) if token not in allowed], texts)
+
+    def text(self, tokens: list[int]) -> str:
+        """What the tokens stand for; tokens that are no digits are left out."""
+        return "".join(self._texts.get(token, "") for token in tokens).strip(" ,-")
+
+
+def is_loop(text: str) -> bool:
+    """Does it go round and round, as decoding does when nothing that is allowed was said?"""
+    return _LOOP.search(re.sub(r"[ ,\-]", "", text)) is not None

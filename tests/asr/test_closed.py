@@ -1,0 +1,130 @@
+"""Closed questions without models: what settles one, and whom to believe when two passes differ."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ivr.asr.base import Hypothesis, RecogniserSpec, RecognitionRequest, Transcript
+from ivr.asr.closed import answers, closed_order, digits_in, settled
+from ivr.asr.config import LanguagePasses, RecognitionConfig
+from ivr.asr.constrained import is_loop
+from ivr.asr.local import LocalRecognition
+from ivr.asr.two_pass import join
+from ivr.audio.frame import SAMPLE_RATE
+
+DIGITS = RecognitionRequest("en", ("one", "two"), expects="digits", length=(4, 4))
+YES_NO = RecognitionRequest("en", ("yes", "no", "that's right"), expects="yes_no")
+CHOICE = RecognitionRequest("en", ("nine", "twelve", "for"), expects="choice")
+
+
+def heard(text: str, sure: float = 1.0, language: str = "en") -> Transcript:
+    return Transcript((Hypothesis(text, sure),) if text else (), language, "vosk", True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "text", "sure", "expected"),
+    [
+        (DIGITS, "four four one two", 1.0, True),
+        (DIGITS, "four double one two", 1.0, True),
+        (DIGITS, "four four one two", 0.89, False),
+        (DIGITS, "four four one", 1.0, False),
+        (DIGITS, "four [unk] one two two", 1.0, False),
+        (DIGITS, "agent", 1.0, False),
+        (DIGITS, "", 1.0, False),
+        (YES_NO, "yes", 0.9, True),
+        (YES_NO, "that's right", 0.95, True),
+        (YES_NO, "yes no right", 1.0, False),
+        (YES_NO, "[unk]", 1.0, False),
+        (CHOICE, "nine", 1.0, False),
+    ],
+)
+def test_what_settles_a_closed_question(request_: RecognitionRequest, text: str, sure: float, expected: bool) -> None:
+    assert settled(heard(text, sure), request_) is expected
+
+
+def test_one_or_two_digits_are_an_answer_but_settle_nothing() -> None:
+    short = RecognitionRequest("en", ("one",), expects="digits", length=(1, 4))
+    assert answers("seven", short)
+    assert not settled(heard("seven"), short)
+    assert settled(heard("seven eight nine"), short)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "digits"),
+    [
+        ("four seven, no, four eight", "en", "48"),
+        ("1,354,698", "en", "1354698"),
+        ("double oh seven", "en", "007"),
+        ("四四幺二", "zh", "4412"),
+        ("四四一二，不对，四四一三", "zh", "4413"),
+        ("hello", "en", ""),
+    ],
+)
+def test_digits_in_a_text(text: str, language: str, digits: str) -> None:
+    assert digits_in(text, language) == digits
+
+
+def texts(first: Hypothesis, second: Hypothesis, request: RecognitionRequest) -> list[str]:
+    return [reading.text for reading in closed_order((first,), (second,), request)]
+
+
+@pytest.mark.parametrize(
+    ("request_", "first", "second", "expected"),
+    [
+        (DIGITS, ("one two three", 1.0), ("1 2 3 4", 0.7), ["1 2 3 4", "one two three"]),
+        (DIGITS, ("one two three four", 1.0), ("1 2 4", 0.7), ["one two three four", "1 2 4"]),
+        (DIGITS, ("one two three nine", 1.0), ("1 2 3 4", 0.7), ["1 2 3 4", "one two three nine"]),
+        (DIGITS, ("one two three four", 1.0), ("I do not have it", 0.8), ["I do not have it", "one two three four"]),
+        (DIGITS, ("one [unk]", 1.0), ("Speak to an agent.", 0.8), ["Speak to an agent."]),
+        (CHOICE, ("nine", 1.0), ("Hey.", 0.4), ["nine", "Hey."]),
+        (CHOICE, ("nine", 1.0), ("nineteen", 0.7), ["nineteen", "nine"]),
+        (CHOICE, ("for", 1.0), ("4", 0.8), ["for", "4"]),
+        (CHOICE, ("nine", 0.5), ("wine", 0.5), ["nine", "wine"]),
+        (CHOICE, ("nine twelve", 1.0), ("line", 0.3), ["line", "nine twelve"]),
+    ],
+)
+def test_whom_to_believe(
+    request_: RecognitionRequest, first: tuple[str, float], second: tuple[str, float], expected: list[str]
+) -> None:
+    assert texts(Hypothesis(*first), Hypothesis(*second), request_) == expected
+
+
+def test_what_both_heard_is_one_reading_as_sure_as_the_surer() -> None:
+    joined = join(heard("twelve", 1.0), heard("12", 0.6), CHOICE)
+    assert [(one.text, one.confidence) for one in joined.hypotheses] == [("twelve", 1.0)]
+    joined = join(heard("one two three four", 0.95), heard("1 2 3 4", 0.7), DIGITS)
+    assert [(one.text, one.confidence) for one in joined.hypotheses] == [("1 2 3 4", 0.95)]
+
+
+@pytest.mark.parametrize(
+    ("text", "loop"),
+    [
+        ("2-3-4-4-4-4-4-4-", True),
+        ("七五四,七五四,七五四,七五四,七五四", True),
+        ("4 4 1 2", False),
+        ("8 8 8 8", False),
+        ("8 8 8 8 8 8 8 8", True),
+    ],
+)
+def test_loops_of_digits(text: str, loop: bool) -> None:
+    assert is_loop(text) is loop
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("one two three four", ["one two three four"]), ("one two", ["1 2 3 4", "one two"])],
+)
+def test_the_final_pass_runs_where_the_grammar_does_not_settle_it(said: str, expected: list[str]) -> None:
+    engines = {
+        "first": RecogniserSpec("scripted", {"script": [said]}, ("en",)),
+        "second": RecogniserSpec("scripted", {"script": ["1 2 3 4"]}, ("en",)),
+    }
+    config = RecognitionConfig(engines, {"en": LanguagePasses("first", "second")})
+    got: list[Transcript] = []
+    local = LocalRecognition(config, lambda _, found: got.append(found), lambda _, reason: pytest.fail(reason))
+    handle = local.open(DIGITS)
+    handle.feed(np.zeros(SAMPLE_RATE, dtype=np.int16))
+    handle.finish()
+    final = [found for found in got if found.final]
+    assert [[one.text for one in found.hypotheses] for found in final] == [expected]
