@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -181,14 +182,15 @@ class Turn:
         self.state.prompt_count += 1
         self.commands.append(
             Say(f"p{self.state.prompt_count}", said.text, said.language, said.audio, said.ssml, said.voice, rate,
-                said.barge_in, said.source, said.masked)
+                said.barge_in, said.source, said.masked, said.variant)
         )  # fmt: skip
 
     def render(self, prompt: PromptCode, extra: Mapping[str, JsonValue] | None = None, *, barge_in: bool = True) -> Say:
         self._wait_for(prompt.names, extra or {})
         language, variants = self._variants(prompt)
         self.state.prompt_count += 1
-        variant = variants[_pick(self.state.call.id, self.state.prompt_count, len(variants))]
+        number = _pick(self.state.call.id, self.state.prompt_count, len(variants))
+        variant = variants[number]
         text = self._text(variant.text, extra, language)
         return Say(
             prompt_id=f"p{self.state.prompt_count}",
@@ -201,6 +203,7 @@ class Turn:
             barge_in=barge_in,
             source=prompt.source,
             masked=self._masked(variant, extra, language),
+            variant=number,
         )
 
     def written(self, prompt: PromptCode) -> str:
@@ -217,7 +220,8 @@ class Turn:
 
     def _text(self, template: Expression, extra: Mapping[str, JsonValue] | None, language: str) -> str:
         value = self.evaluate(template, extra)
-        return spoken_text(value if isinstance(value, str) else str(value), language)
+        text = value if isinstance(value, str) else str(value)
+        return spoken_text(pronounced(text, self.program.sayings.get(language, ())), language)
 
     def _masked(self, variant: Variant, extra: Mapping[str, JsonValue] | None, language: str) -> str:
         """The text with sensitive slots hidden; empty when it has none."""
@@ -240,6 +244,14 @@ def _pick(call_id: str, number: int, count: int) -> int:
     if count == 1:
         return 0
     return hashlib.blake2s(f"{call_id}/{number}".encode()).digest()[0] % count
+
+
+@lru_cache(maxsize=4096)
+def pronounced(text: str, sayings: tuple[tuple[str, str], ...]) -> str:
+    """Terms of the lexicon as they are said; whole words only, whatever their case."""
+    said = {term.lower(): saying for term, saying in sayings}
+    parts = [rf"(?<![a-z0-9]){re.escape(term)}(?![a-z0-9])" for term in said]
+    return re.sub("|".join(parts), lambda match: said[match.group().lower()], text, flags=re.I) if parts else text
 
 
 @lru_cache(maxsize=4096)
