@@ -143,6 +143,7 @@ async def ours(count: int, seconds: float, line: Samples, sound: Samples, profil
     cpu, wall = media_loop._cpu() - cpu, time.monotonic() - wall
     turns, said = calls.services.utterances - turns, calls.services.prompts - said
     profiler.disable()
+    _check(calls.drivers)
     heard = json.loads(await asyncio.to_thread(other.stdout.readline))
     other.wait(timeout=30)
     calls.close()
@@ -155,10 +156,17 @@ async def ours(count: int, seconds: float, line: Samples, sound: Samples, profil
     )  # fmt: skip
 
 
+def _check(drivers: list[CallDriver]) -> None:
+    """A call that has failed costs nothing: such a figure is none."""
+    ended = sum(driver.over for driver in drivers)
+    if ended:
+        raise SystemExit(f"{ended} of {len(drivers)} calls ended while they were measured")
+
+
 class _Forgets:
     """A recorder that keeps nothing."""
 
-    def frames(self, caller: AudioFrame, bot: AudioFrame, sensitive: bool) -> None:
+    def frames(self, caller: AudioFrame, bot: AudioFrame) -> None:
         """Not kept."""
 
     def events(self, events: list[call.CallEvent]) -> None:
@@ -182,12 +190,13 @@ class _Memory(RecordingLeg):
 
 async def in_memory(count: int, seconds: float, line: Samples, sound: Samples) -> Cost:
     """The same calls on a transport in memory and without recording: what is in pipecat's figure, too."""
-    services, pacer = NullServices(sound), Pacer()
+    services, pacer, drivers = NullServices(sound), Pacer(), list[CallDriver]()
     for index in range(count):
         info = CallInfo(f"{index}", "100", "200", "memory")
         driver = CallDriver(info, new_session(), _Memory(line, 7 * index), services, _Forgets(), _ignore)
         driver.start()
         pacer.add(driver.tick)
+        drivers.append(driver)
     gc.collect()
     gc.freeze()
     pacer.start()
@@ -196,6 +205,7 @@ async def in_memory(count: int, seconds: float, line: Samples, sound: Samples) -
     await asyncio.sleep(seconds)
     cpu, wall = media_loop._cpu() - cpu, time.monotonic() - wall
     pacer.stop()
+    _check(drivers)
     spoken = (services.prompts - said) * len(sound) / SAMPLE_RATE / count / wall
     turns_a_minute = (services.utterances - turns) / count / wall * 60
     return Cost("ivr in memory", count, cpu / wall / count, cpu / wall, turns_a_minute, spoken, note=load())
