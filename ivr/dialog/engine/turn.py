@@ -209,7 +209,7 @@ class Turn:
     def written(self, prompt: PromptCode) -> str:
         """The prompt's text for the eye: figures stay figures. Raises what `render` raises."""
         self._wait_for(prompt.names, {})
-        language, variants = self._variants(prompt)
+        _, variants = self._variants(prompt)
         return str(self.evaluate(variants[0].text, None))
 
     def _variants(self, prompt: PromptCode) -> tuple[str, tuple[Variant, ...]]:
