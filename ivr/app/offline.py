@@ -43,7 +43,7 @@ def environment_of(bundle: Bundle) -> Environment:
     return Environment()
 
 
-def replay_engines(bundle: Bundle, folder: Path) -> ReplayEngines:
+def replay_engines(bundle: Bundle, folder: Path, *, people: bool = True) -> ReplayEngines:
     """The default engines, for a replay in this process."""
     config = default_config()
     return ReplayEngines(
@@ -52,5 +52,5 @@ def replay_engines(bundle: Bundle, folder: Path) -> ReplayEngines:
         LocalSynthesis(SynthesisSettings(), RecordedPrompts(folder)),
         BackendClient(environment_of(bundle)),
         environment_of(bundle),
-        queue_events=((2000, call.QueueChanged("answered")),),
+        queue_events=((2000, call.QueueChanged("answered")),) if people else ((0, call.QueueChanged("closed")),),
     )

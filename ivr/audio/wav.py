@@ -158,11 +158,11 @@ def _blocks(file: soundfile.SoundFile, path: str | Path) -> Iterator[npt.NDArray
         while (block := _read(file, size)) is not None:
             done += len(block)
             yield block
-        if not done:
-            raise AudioFileError(f"{path}: holds no sound (0 samples)")
         if not unfinished and done < file.frames:
             heard, whole = done / file.samplerate, file.frames / file.samplerate
             raise AudioFileError(f"{path}: is damaged: the sound breaks off after {heard:.1f} of {whole:.1f} s")
+        if not done:
+            raise AudioFileError(f"{path}: holds no sound (0 samples)")
 
 
 def _read(file: soundfile.SoundFile, size: int) -> npt.NDArray[np.int16] | None:

@@ -106,7 +106,7 @@ def _session(args: argparse.Namespace, options: ReplayOptions) -> Iterator[Any]:
 
     def listening() -> ReplayEngines:
         if not engines:
-            engines.append(replay_engines(bundle, Path(args.hotline)))
+            engines.append(replay_engines(bundle, Path(args.hotline), people=options.queues_open))
         return engines[0]
 
     def replay(path: Path) -> Replayed:
