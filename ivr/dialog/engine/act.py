@@ -30,6 +30,8 @@ def perform(turn: Turn, act: Act) -> None:
         _yes(turn, question)
     elif act.kind == "no":
         _no(turn, question)
+    elif act.kind == "named":
+        form.ask_again(turn, act.name)
     elif act.kind == "intent":
         form.ask_to_leave(turn, str(act.candidates[0].value), act.candidates[0].p)
     elif act.kind == "correct":

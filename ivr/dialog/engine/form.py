@@ -163,15 +163,20 @@ def ask_which(turn: Turn) -> None:
     names = form_slots(step)
     turn.decide("8 correct: which part", step.source)
     if len(names) == 1:
-        refused = turn.slot_value(names[0])
-        turn.put_slot(names[0], None)
-        turn.frame.question = Question(question.step, "ask", asked=names[0])
-        if refused:
-            turn.frame.question.rejected.append(refused.value)
-        pose(turn, "retry")
+        ask_again(turn, names[0])
         return
     question.mode, question.subject = "confirm", "which"
     pose(turn)
+
+
+def ask_again(turn: Turn, name: str) -> None:
+    """One slot of the form was wrong: it is emptied and asked for."""
+    refused = turn.slot_value(name)
+    turn.put_slot(name, None)
+    turn.frame.question = Question(open_question(turn).step, "ask", asked=name)
+    if refused:
+        turn.frame.question.rejected.append(refused.value)
+    pose(turn, "retry")
 
 
 def form_confirmed(turn: Turn) -> None:

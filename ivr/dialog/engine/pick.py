@@ -15,8 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from ivr.dialog.engine.naming import named_slot
 from ivr.dialog.engine.program import AskStep, RouteStep
-from ivr.dialog.engine.question import open_question
+from ivr.dialog.engine.question import form_slots, open_question
 from ivr.dialog.engine.state import Candidate, Question
 from ivr.dialog.engine.turn import Turn
 from ivr.dialog.events import Expectation, JsonValue, Reading, Understood
@@ -31,7 +32,8 @@ OUT_OF_SCOPE = 0.2
 """Below this probability that any intent was meant, none is asked back, however near the nearest is."""
 
 ActKind: TypeAlias = Literal[
-    "command", "yes", "no", "chosen", "fill", "correct", "intent", "confirm", "choose", "more", "invalid", "nomatch"
+    "command", "yes", "no", "chosen", "fill", "correct", "intent", "confirm", "choose", "more", "invalid", "nomatch",
+    "named",
 ]
 
 
@@ -41,7 +43,7 @@ class Act:
     rule: str
     candidates: tuple[Candidate, ...] = ()
     name: str = ""
-    """command: which; invalid: which slot."""
+    """command: which; invalid, named: which slot."""
     detail: dict[str, JsonValue] = field(default_factory=dict)
 
 
@@ -96,6 +98,8 @@ def pick(turn: Turn, readings: Sequence[Reading], understood: Understood) -> Act
     question, limits = open_question(turn), bands(turn)
     if question.mode in ("confirm", "guess"):
         act = _answer(turn, question, readings, limits)
+        if act is None or act.kind == "no":
+            act = _named(turn, question, readings) or act
     elif question.mode == "choose":
         act = _chosen(turn, question, readings, limits)
     else:
@@ -125,6 +129,15 @@ def _answer(turn: Turn, question: Question, readings: Sequence[Reading], limits:
         return None
     kind: Literal["yes", "no"] = "yes" if yes > no else "no"
     return Act(kind, f"5 pick: answer {kind}", detail={"yes": yes, "no": no})
+
+
+def _named(turn: Turn, question: Question, readings: Sequence[Reading]) -> Act | None:
+    """ "No, the amount": what is wrong with the form was named, not yet what is right."""
+    if question.subject not in ("form", "which"):
+        return None
+    text = next((reading.text for reading in readings if reading.text), "")
+    name = named_slot(turn, form_slots(turn.flow.steps[question.step]), text)
+    return Act("named", "8 correct: part named", name=name) if name else None
 
 
 def _is_offered(question: Question, candidate: Candidate) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from ivr.dialog.source import Position
 from ivr.dialog.text.clean import words_only
 from ivr.dialog.text.phonetics import sound
 from ivr.dialog.text.templates import TemplateError, expand
+from ivr.dialog.understanding.commands import CommandTable
 
 MIN_EXAMPLES = 5
 MAX_CONFUSED = 0.10
@@ -76,16 +79,27 @@ def _commands(context: Context) -> None:
                 if other != name:
                     message = f"`{phrase}` means the commands `{other}` and `{name}`"
                     context.add(command.where(language), "E14", message, "give it to one of them")
-        if owner:
-            _answers(context, language, owner)
+        _answers(context, language, owner)
+
+
+@cache
+def _built_in(language: str) -> Mapping[str, str]:
+    """Every phrase of the built-in commands -> the command."""
+    return CommandTable.build(language, {}).exact
 
 
 def _answers(context: Context, language: str, owner: dict[str, str]) -> None:
+    """E14 for the designer's commands, W31 for the built-in ones."""
+    built_in = _built_in(language)
+
     def compare(said: Iterable[str], at: Position, what: str) -> None:
         for phrase in phrases(said):
             if phrase in owner:
                 message = f"`{phrase}` is {what} and the command `{owner[phrase]}`"
                 context.add(at, "E14", message, "the command always wins: change one of them")
+            elif phrase in built_in:
+                message = f"`{phrase}` is {what} and the built-in command `{built_in[phrase]}`"
+                context.add(at, "W31", message, "callers who say it may get the command: use other words")
 
     for name, flow in context.triggers.items():
         assert flow.trigger is not None
@@ -97,19 +111,44 @@ def _answers(context: Context, language: str, owner: dict[str, str]) -> None:
 
 
 def _confused(context: Context, language: str) -> None:
-    """W13: leave each example out in turn; is its nearest neighbour one of another flow?
+    """W13: two triggers whose examples are too much alike."""
+    for pair in confused_pairs(context.triggers, language):
+        if pair.count >= 2 and pair.share > MAX_CONFUSED:
+            trigger = context.flows[pair.one].trigger
+            assert trigger is not None
+            message = (
+                f"`{pair.one}` and `{pair.two}` are confused in {language}: {pair.share:.0%} of their examples, as "
+                f"{pair.sample}"
+            )
+            context.add(trigger.where("examples", language), "W13", message, "make them differ, or join the flows")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusedPair:
+    """Two flows, in the order of the alphabet, and how often an example of one is nearest to one of the other."""
+
+    one: str
+    two: str
+    count: int
+    share: float
+    """Of the examples of both."""
+    sample: str
+
+
+def confused_pairs(triggers: Mapping[str, Flow], language: str) -> list[ConfusedPair]:
+    """Leave each example out in turn; is its nearest neighbour one of another flow?
 
     A cheap stand-in for the cross-validation of the build: character trigrams (merged pinyin pairs in Chinese), cosine.
     """
     texts: list[str] = []
     owners: list[str] = []
-    for name, flow in context.triggers.items():
+    for name, flow in triggers.items():
         assert flow.trigger is not None
         said = [cleaned for example in flow.trigger.examples.get(language, ()) if (cleaned := words_only(example))]
         texts += said
         owners += [name] * len(said)
     if len(set(owners)) < 2:
-        return
+        return []
     nearest = _nearest([_grams(text, language) for text in texts])
     totals = Counter(owners)
     swapped: Counter[tuple[str, str]] = Counter()
@@ -119,15 +158,10 @@ def _confused(context: Context, language: str) -> None:
             pair = (min(owners[index], owners[other]), max(owners[index], owners[other]))
             swapped[pair] += 1
             samples.setdefault(pair, f"`{texts[index]}` / `{texts[other]}`")
-    for (one, two), count in sorted(swapped.items()):
-        share = count / (totals[one] + totals[two])
-        if count >= 2 and share > MAX_CONFUSED:
-            trigger = context.flows[one].trigger
-            assert trigger is not None
-            message = (
-                f"`{one}` and `{two}` are confused in {language}: {share:.0%} of their examples, as {samples[one, two]}"
-            )
-            context.add(trigger.where("examples", language), "W13", message, "make them differ, or join the flows")
+    return [
+        ConfusedPair(one, two, count, count / (totals[one] + totals[two]), samples[one, two])
+        for (one, two), count in sorted(swapped.items())
+    ]
 
 
 def _grams(text: str, language: str) -> list[str]:

@@ -74,6 +74,27 @@ class TestForm:
         assert talk.slots()["size"] == 14
         assert talk.at == "main/form:confirm"
 
+    @pytest.mark.parametrize(
+        ("words", "asked"), [("the size", "size"), ("日期不对", "day"), ("no the day is wrong", "day")]
+    )
+    def test_the_wrong_part_may_be_named(self, words: str, asked: str) -> None:
+        """In answer to "which part", or with the no."""
+        talk = form().fill(size=12, day="2026-11-25").no()
+        talk.hear(ev.Reading("other", None, 0.9, text=words))
+        assert "8 correct: part named" in talk.rules
+        assert asked not in talk.slots()
+        assert talk.at == "main/form"
+        talk = form().fill(size=12, day="2026-11-25")
+        talk.hear(ev.Reading("no", None, 0.95, text=words), ev.Reading("other", None, 0.05, text=words))
+        assert asked not in talk.slots()
+
+    @pytest.mark.parametrize("words", ["all of it", "the size and the day", ""])
+    def test_words_that_name_no_part_or_two(self, words: str) -> None:
+        talk = form().fill(size=12, day="2026-11-25").no()
+        talk.hear(ev.Reading("other", None, 0.9, text=words))
+        assert set(talk.slots()) == {"size", "day"}
+        assert "9 fail: nomatch 1" in talk.rules
+
     def test_no_with_the_right_value_corrects(self) -> None:
         talk = form().fill(size=12, day="2026-11-25")
         talk.hear(ev.Reading("no", None, 0.95), ev.Reading("correct", 15, 0.95, "size", "no fifteen", (3, 10)))
