@@ -83,7 +83,7 @@ async def interrupt(line: PhoneLine) -> None:
     await line.wait_speech()
     await line.pause(600)
     await line.say(yes)
-    for sound in (yes, digits_en("1357"), yes, yes):
+    for sound in (yes, digits_en("4412"), yes, yes):
         await answer(line, sound)
 
 
@@ -102,7 +102,7 @@ CALLS: tuple[DemoCall, ...] = (
              unlock_in_english, "completed", ("unlock your account", "open again")),
     DemoCall("mandarin", "The same in Mandarin", "13900139000", "8001", unlock_in_mandarin, "completed",
              ("解锁账户", "已经解锁")),
-    DemoCall("barge-in", "A caller interrupts the question", "12025550143", "hotline", interrupt, "completed",
+    DemoCall("barge-in", "A caller interrupts the question", "13900139000", "hotline", interrupt, "completed",
              ("open again",), barge_in=True),
     DemoCall("human", "Nobody could understand this caller: a human answers", "13800138000", "hotline", mumble,
              "handed_over", (), answered_by_human=True),

@@ -10,6 +10,7 @@ from ivr.backend.client import BackendClient
 from ivr.backend.request import Environment
 from ivr.call import events as call
 from ivr.dialog.bundle import Bundle, build
+from ivr.dialog.events import JsonValue
 from ivr.dialog.understanding import Encoder
 from ivr.models.manifest import models_root
 from ivr.models.verify import available
@@ -50,7 +51,12 @@ def replay_engines(bundle: Bundle, folder: Path, *, people: bool = True) -> Repl
         bundle,
         lambda transcript, failure: LocalRecognition(config, transcript, failure),
         LocalSynthesis(SynthesisSettings(), RecordedPrompts(folder)),
-        BackendClient(environment_of(bundle)),
+        BackendClient(environment_of(bundle), {"ivr.tickets.create": _no_ticket}),
         environment_of(bundle),
         queue_events=((2000, call.QueueChanged("answered")),) if people else ((0, call.QueueChanged("closed")),),
     )
+
+
+def _no_ticket(**args: JsonValue) -> dict[str, JsonValue]:
+    """A replay opens no ticket; the caller is told a number all the same, so that the call goes its way."""
+    return {"number": "000000"}

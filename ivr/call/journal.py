@@ -38,7 +38,8 @@ _INPUTS: dict[str, type[Any]] = {
     name: getattr(call_events, name)
     for name in (
         "PartialTranscript", "FinalTranscript", "RecognitionFailed", "UtteranceUnderstood", "PromptAudio",
-        "PromptFailed", "DigitPressed", "BackendReplied", "BackendFailed", "QueueChanged", "OverlayChanged", "MediaLost", "CallerGone",
+        "PromptFailed", "DigitPressed", "BackendReplied", "BackendFailed", "QueueChanged", "OverlayChanged",
+        "MediaLost", "CallerGone",
     )
 }  # fmt: skip
 
@@ -51,22 +52,38 @@ def to_json(value: object) -> JsonValue:
     return {name: len(item) if isinstance(item, np.ndarray) else encode(item) for name, item in fields.items()}
 
 
-_MASKED = frozenset({"text", "value", "digit"})
+_SAID = frozenset({"fill", "correct", "choose", "other"})
+"""Readings whose value is what the caller said; the value of others is a name of the hotline's own."""
 
 
 def mask(data: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """The same data with what the caller said replaced by dots of its length."""
-    return {key: _mask_value(value, key in _MASKED) for key, value in data.items()}
+    """An input with what the caller said made unreadable, of the same shape: words become dots, figures become ones (a
+    value of four digits stays one of four digits), so that the flow takes the same way when the journal is replayed."""
+    said = data.get("kind") in _SAID or "kind" not in data
+    return {key: _mask_value(key, value, said) for key, value in data.items()}
 
 
-def _mask_value(value: JsonValue, hide: bool) -> JsonValue:
+def _mask_value(key: str, value: JsonValue, said: bool) -> JsonValue:
     if isinstance(value, dict):
         return mask(value)
     if isinstance(value, list):
-        return [_mask_value(item, hide) for item in value]
-    if not hide or value is None or isinstance(value, bool):
+        return [mask(item) if isinstance(item, dict) else item for item in value]
+    if key == "text":
+        return "".join(" " if char.isspace() else "•" for char in str(value))
+    if key == "digit" or (key == "value" and said):
+        return _hide(value)
+    return value
+
+
+def _hide(value: JsonValue) -> JsonValue:
+    if isinstance(value, bool) or value is None:
         return value
-    return "".join(" " if char.isspace() else "•" for char in str(value))
+    ones = "".join("1" if char.isdigit() else char for char in str(value))
+    if isinstance(value, int):
+        return int(ones)
+    if isinstance(value, float):
+        return float(ones) if "e" not in ones else 1.0
+    return ones if ones != value else "".join("•" if char.isalpha() else char for char in ones)
 
 
 def dumps(event: CallEvent) -> str:

@@ -69,7 +69,7 @@ class Turns:
             if began:
                 self._onset()
             return
-        if began and hearing.ended:
+        if began and hearing.ended and not hearing.too_long:
             hearing.ended = False  # he goes on before the answer was given: the same turn
             self._core.log("turn.continued", {"utterance": hearing.id})
         decision = self._listener.take_block(block, activity, self._gate.last_voice_at)
@@ -316,9 +316,9 @@ class Turns:
         plan = self._plan or self._dialog.plan(self._heard(hearing))
         if self._speaker.busy and self._barge_in.state is not BargeInState.STOPPED:
             self._speaker.stop("answer")
-        self._last = _LastTurn(
-            self._dialog.snapshot(), hearing.question, list(hearing.audio), hearing.onset, self._core.now
-        )
+        # A turn that was cut for its length is over, whatever is said next: it would only be cut again.
+        turn = _LastTurn(self._dialog.snapshot(), hearing.question, list(hearing.audio), hearing.onset, self._core.now)
+        self._last = None if hearing.too_long else turn
         text = hearing.final.hypotheses[0].text
         shown = "•" * len(text) if self._dialog.sensitive else text
         self._core.transcript.append(("caller", shown))

@@ -170,7 +170,10 @@ class Phone:
         self, *, timeout_s: float = 60.0, after_ms: int = 0, record: Path | None = None, echo: bool = False
     ) -> PhoneLine:
         """Wait to be called, let it ring for `after_ms`, pick up. `echo` plays back what is heard."""
-        call = await asyncio.wait_for(self._incoming.get(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            call = await self._incoming.get()
+            while call.end is not None:  # it rang while nobody was there
+                call = await self._incoming.get()
         call.ring()
         await asyncio.sleep(after_ms / 1000)
         leg = RtpLeg(self._ports, RtpSettings())

@@ -10,7 +10,7 @@ import pytest
 
 from ivr.audio.frame import AudioFrame, to_samples
 from ivr.call import events as call
-from ivr.call.journal import dumps, loads, parse_input
+from ivr.call.journal import dumps, loads, mask, parse_input, to_json
 from ivr.call.session import CallSession
 from ivr.call.settings import CallSettings
 from ivr.call.states import CallState
@@ -400,3 +400,39 @@ def test_journal_lines_are_json_and_a_torn_last_line_is_left_out() -> None:
     assert len(list(loads([*lines, '{"at": 12, "ki']))) == len(lines)
     with pytest.raises(Exception, match=r"journal:1: not a journal line"):
         list(loads(["rubbish", *lines]))
+
+
+def test_a_monologue_is_cut_into_turns_and_each_is_read_once() -> None:
+    fed: list[int] = []
+
+    class Counting(ScriptedEngines):
+        def recognise(self, command: call.StartRecognition) -> Any:
+            held = super().recognise(command)
+            inner = held.feed
+            held.feed = lambda samples: (fed.append(len(samples)), inner(samples))[1]  # type: ignore[method-assign]
+            return held
+
+    sim = Simulation(parrot, Counting([Utter("on and on")] * 20))
+    sim.wait(3000)
+    sim.say(speech(60_000))
+    sim.wait(3000)
+    assert [end["why"] for end in sim.of("turn.end")].count("max_speech") == 4
+    assert sum(fed) < to_samples(75_000)
+
+
+def test_a_masked_input_keeps_its_shape_and_hides_what_was_said() -> None:
+    understood = dialog.Understood(
+        (
+            dialog.Reading("fill", "4412", 0.9, "last4", "four four one two"),
+            dialog.Reading("correct", 15.5, 0.4, "amount"),
+            dialog.Reading("intent", "lost_card", 0.1),
+            dialog.Reading("fill", "2026-11-21", 0.2, "day"),
+        ),
+        ("lost_card",),
+    )
+    masked = mask(to_json(call.UtteranceUnderstood(7, understood)))  # type: ignore[arg-type]
+    readings = masked["understood"]["readings"]  # type: ignore[index,call-overload]
+    assert [reading["value"] for reading in readings] == ["1111", 11.1, "lost_card", "1111-11-11"]
+    assert readings[0]["text"] == "•••• •••• ••• •••"
+    assert masked["understood"]["candidates"] == ["lost_card"]  # type: ignore[index,call-overload]
+    assert mask(to_json(call.DigitPressed("4")))["digit"] == "1"  # type: ignore[arg-type]
