@@ -77,6 +77,9 @@ class HttpSection(_Section):
 
     host: str = Field(default="127.0.0.1", description="Address to bind; loopback unless told otherwise.")
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 = any.")
+    secure_cookies: bool = Field(
+        default=False, description="Browsers reach the console by https, through a proxy: cookies never go unencrypted."
+    )
 
 
 class RecognitionSection(_Section):

@@ -21,8 +21,9 @@ from ivr.backend.client import BackendClient
 from ivr.call.driver import CallDriver
 from ivr.call.settings import CallSettings
 from ivr.config import Config
+from ivr.console.app import add_console, report_route
+from ivr.console.context import Console
 from ivr.console.health import add_routes
-from ivr.console.live import add_live_routes
 from ivr.dialog.bundle import Bundle
 from ivr.dialog.events import JsonValue
 from ivr.errors import ConfigError
@@ -150,6 +151,12 @@ class Service:
         self._prompts_left = -1
         self._web: web.AppRunner | None = None
         self.http_address: tuple[str, int] = ("", 0)
+        self.console = Console(
+            self.desk.store, self.desk.tickets, self.desk.desk, self.hotline.running, self.data, self.desk.clock,
+            config.http.secure_cookies,
+        )  # fmt: skip
+        self.setup_path = ""
+        """Where the first admin is set up, as long as there is no user."""
 
     async def _on_call(self, sip_call: object) -> None:
         self._answered += 1
@@ -240,7 +247,9 @@ class Service:
     async def _open_http(self) -> None:
         app = web.Application()
         add_routes(app, self)
-        add_live_routes(app, self.bundles_status, self.live.status)
+        bundles = report_route("bundles", "Bundles in use, and the calls on each", self.bundles_status)
+        overlay = report_route("overlay", "What the ops overlay changes now", self.live.status)
+        add_console(app, self.console, (bundles, overlay))
         self._web = web.AppRunner(app, access_log=None)
         await self._web.setup()
         site = web.TCPSite(self._web, self.config.http.host, self.config.http.port)
@@ -251,6 +260,7 @@ class Service:
             raise ConfigError(f"http: cannot listen on {address}: {error.strerror}") from error
         host, port = self._web.addresses[0][:2]
         self.http_address = (str(host), int(port))
+        self.setup_path = await self.console.first_run()
 
     async def stop(self, drain_s: float | None = None) -> None:
         """Take no more calls, let the current ones end, close everything."""
@@ -299,13 +309,3 @@ class Service:
             "tick_late_max_ms": late.max_ms,
             "worker_restarts_total": (stats.restarts if stats else 0) + self._synthesis.service.worker_restarts,
         }
-
-    def calls(self) -> list[Mapping[str, JsonValue]]:
-        return [
-            {
-                "id": call_id, "caller": driver.info.caller, "called": driver.info.called,
-                "state": driver.session.state.value, "duration_ms": driver.duration_ms,
-                "transcript": [[who, text] for who, text in driver.session.transcript()],
-            }
-            for call_id, driver in self.hotline.running.items()
-        ]  # fmt: skip

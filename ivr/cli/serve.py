@@ -78,6 +78,8 @@ def _tell(service: Service) -> None:
         transport = "" if name == "UDP" else f";transport={name.lower()}"
         print(f"  call   sip:hotline@{host}:{port}{transport}", flush=True)
     host, port = service.http_address
-    print(f"  look   http://{host}:{port}/readyz  /metrics  /api/calls", flush=True)
+    print(f"  look   http://{host}:{port}/  (/readyz, /metrics)", flush=True)
+    if service.setup_path:
+        print(f"  admin  http://{host}:{port}{service.setup_path}  sets up the first one; works once", flush=True)
     print(f"  files  {service.data.resolve()}", flush=True)
     print("  stop   Ctrl-C\n", flush=True)

@@ -7,8 +7,6 @@ from typing import Protocol
 
 from aiohttp import web
 
-from ivr.dialog.events import JsonValue
-
 
 class Status(Protocol):
     """What the service tells of itself."""
@@ -18,9 +16,6 @@ class Status(Protocol):
 
     def figures(self) -> Mapping[str, float]:
         """Name -> number of this moment; names are Prometheus's without the `ivr_`."""
-
-    def calls(self) -> list[Mapping[str, JsonValue]]:
-        """The calls in progress."""
 
 
 _HELP = {
@@ -38,7 +33,7 @@ _HELP = {
 
 
 def add_routes(app: web.Application, status: Status) -> None:
-    """`/healthz`, `/readyz`, `/metrics` and `/api/calls`."""
+    """`/healthz`, `/readyz` and `/metrics`: for programs on this machine, so nobody signs in for them."""
 
     async def healthz(request: web.Request) -> web.Response:
         return web.json_response({"alive": True})
@@ -50,11 +45,8 @@ def add_routes(app: web.Application, status: Status) -> None:
     async def metrics(request: web.Request) -> web.Response:
         return web.Response(text=prometheus(status.figures()), headers={"Content-Type": "text/plain; version=0.0.4"})
 
-    async def calls(request: web.Request) -> web.Response:
-        return web.json_response({"calls": [dict(item) for item in status.calls()]})
-
     routes: dict[str, Callable[[web.Request], object]] = {
-        "/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/api/calls": calls,
+        "/healthz": healthz, "/readyz": readyz, "/metrics": metrics,
     }  # fmt: skip
     for path, handler in routes.items():
         app.router.add_get(path, handler)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from ivr.call.driver import CallDriver
 from ivr.call.events import EnterQueue
 from ivr.config import Config
 from ivr.desk.actions import bind_actions
+from ivr.desk.clock import SteadyClock
 from ivr.desk.desk import HumanDesk
 from ivr.desk.lines import CallerLine, RtpLegFactory
 from ivr.dialog.bundle import Bundle
@@ -92,6 +93,8 @@ class ServiceDesk:
         self, config: Config, bundle: Bundle, sip: SipEndpoint, ports: PortRange, rtp: RtpSettings, data: Path
     ) -> None:
         data.mkdir(parents=True, exist_ok=True)
+        self.clock = SteadyClock()
+        """The floor's."""
         self._store = Store(f"sqlite:///{(data / 'ivr.sqlite').resolve()}", data / "spool")
         self.lines: dict[str, SipLine] = {}
         """Callers' SIP calls by call id: for transfers."""
@@ -99,7 +102,13 @@ class ServiceDesk:
         patient = dataclasses.replace(rtp, silence_s=max(rtp.silence_s, 120.0))
         queues = bundle.definition.hotline.queues
         self.desk = HumanDesk(
-            config.desk, queues, sip, RtpLegFactory(ports, patient), self._store, line_of=self._line_of
+            config.desk,
+            queues,
+            sip,
+            RtpLegFactory(ports, patient),
+            self._store,
+            self.clock,
+            self._line_of,
         )
         self.tickets = Tickets(self._store)
         self.calls = CallList(self._store)
@@ -111,6 +120,10 @@ class ServiceDesk:
         """Queues as a newer bundle has them, and the hours that operators set (`open`, `closed` or a schedule). Raises
         ConfigError; the queues are then as they were."""
         self.desk.set_queues(live_queues(bundle, hours))
+
+    @property
+    def store(self) -> Store:
+        return self._store
 
     def _line_of(self, call_id: str) -> CallerLine | None:
         line = self.lines.get(call_id)

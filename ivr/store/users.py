@@ -167,12 +167,12 @@ class Users:
         await self._store.read(work)
         return token, csrf
 
-    async def session(self, token: str, browser: str) -> Signed | str:
+    async def session(self, token: str, browser: str, *, touch: bool = True) -> Signed | str:
         """Who it is, or why not: `unknown`, `expired` or `stolen` (the cookie came from another browser than the one
-        that signed in; the session is ended)."""
-        return await self._store.read(lambda session: self._session(session, token, browser))
+        that signed in; the session is ended). Without `touch` it does not count as a request."""
+        return await self._store.read(lambda session: self._session(session, token, browser, touch))
 
-    def _session(self, session: Session, token: str, browser: str) -> Signed | str:
+    def _session(self, session: Session, token: str, browser: str, touch: bool) -> Signed | str:
         row, now = session.get(SessionRow, digest(token)), self._store.clock()
         if row is None:
             return "unknown"
@@ -183,7 +183,7 @@ class Users:
         if problem:
             session.delete(row)
             return problem
-        if now - row.seen_at >= self._limits.touch:
+        if touch and now - row.seen_at >= self._limits.touch:
             row.seen_at = now
         return Signed(row.user, user.role, row.csrf, row.id)
 

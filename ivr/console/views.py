@@ -1,0 +1,107 @@
+"""The running service as the API shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ivr.acd.agents import Agent
+from ivr.acd.floor import Floor
+from ivr.acd.waiting import Call as FloorCall
+from ivr.call.events import CallEvent
+from ivr.console.models import AgentView, FloorView, Line, LiveCall, QueueView, WaitingView
+from ivr.desk.packet import Packet
+from ivr.transport.base import CallInfo
+
+
+class Session(Protocol):
+    """`ivr.call.session.CallSession`, as far as it is shown."""
+
+    @property
+    def state(self) -> object: ...
+
+    def transcript(self) -> Sequence[tuple[str, str]]: ...
+
+
+class RunningCall(Protocol):
+    """`ivr.call.driver.CallDriver`, as far as it is shown."""
+
+    info: CallInfo
+    listeners: list[Callable[[list[CallEvent]], None]]
+
+    @property
+    def session(self) -> Session: ...
+
+    @property
+    def duration_ms(self) -> int: ...
+
+
+class Desk(Protocol):
+    """`ivr.desk.desk.HumanDesk`, as far as the console uses it."""
+
+    floor: Floor
+
+    def packet(self, call_id: str) -> Packet | None: ...
+    def sign_in(self, agent: str) -> None: ...
+    def sign_out(self, agent: str) -> None: ...
+    def pause(self, agent: str, reason: str) -> None: ...
+    def resume(self, agent: str) -> None: ...
+
+
+def call_id_of(entry_id: str) -> str:
+    """The floor numbers those who queue twice: `CALL#2` is call `CALL`."""
+    return entry_id.rpartition("#")[0] or entry_id
+
+
+def live_call(call: RunningCall, agent: str = "", partial: str = "") -> LiveCall:
+    lines = [Line(speaker=speaker, text=text) for speaker, text in call.session.transcript()]
+    return LiveCall(
+        id=call.info.call_id, caller=call.info.caller, called=call.info.called,
+        state=str(getattr(call.session.state, "value", call.session.state)), duration_ms=call.duration_ms,
+        agent=agent, partial=partial, lines=lines,
+    )  # fmt: skip
+
+
+def floor_view(desk: Desk, now: float) -> FloorView:
+    floor = desk.floor
+    calls = sorted(floor.calls.values(), key=lambda call: (not call.waits, call.rank))
+    return FloorView(
+        queues=[_queue(floor, name, now) for name in floor.roster.queues],
+        callers=[_caller(floor, call, desk.packet(call_id_of(call.arrival.call_id)), now) for call in calls],
+        agents=[agent_view(agent, now) for agent in floor.roster.agents.values()],
+    )
+
+
+def agent_view(agent: Agent, now: float) -> AgentView:
+    return AgentView(
+        name=agent.name, state=agent.state.value, reason=agent.reason, since_s=round(max(0.0, now - agent.since), 1),
+        until_s=None if agent.until is None else round(max(0.0, agent.until - now), 1),
+        call_id=call_id_of(agent.call_id), then=agent.then[0].value if agent.then else "",
+        occupancy=agent.occupancy(now),
+    )  # fmt: skip
+
+
+def talking_to(floor: Floor) -> dict[str, str]:
+    """Call id -> agent, of those who talk."""
+    return {call_id_of(call.arrival.call_id): call.agent for call in floor.calls.values() if call.agent}
+
+
+def _queue(floor: Floor, name: str, now: float) -> QueueView:
+    state, figures = floor.status(name, now), floor.figures[name]
+    return QueueView(
+        name=name, open=state.open, waiting=state.waiting, agents=state.agents, expected_wait_s=state.expected_wait_s,
+        offered=figures.offered, answered=figures.answered, abandoned=figures.abandoned,
+        service_level=figures.service_level,
+    )  # fmt: skip
+
+
+def _caller(floor: Floor, call: FloorCall, packet: Packet | None, now: float) -> WaitingView:
+    arrival = call.arrival
+    return WaitingView(
+        call_id=call_id_of(arrival.call_id), caller=arrival.caller, queue=arrival.queue, state=call.state.value,
+        position=floor.position(arrival.call_id), agent=call.agent or ", ".join(call.offered),
+        waited_s=round(max(0.0, (now if call.waits else call.answered_at) - call.entered_at), 1),
+        reason=packet.reason if packet else "", intent=packet.intent if packet else "",
+        summary=packet.summary if packet else "", priority=packet.priority if packet else "",
+        skills=list(arrival.skills), anger=packet.anger if packet else 0.0,
+    )  # fmt: skip
