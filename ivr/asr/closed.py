@@ -2,9 +2,9 @@
 
 A grammar engine is far better at digits and single words than open recognition, cheap and at once there, but it hears
 nothing else: out-of-grammar speech comes back as the phrase that is nearest, now and then with full confidence. So its
-result is believed alone only when it is sure, holds no `[unk]`, and is an answer: as many digits as were asked for, or
-exactly one of the phrases. The final pass hears the rest, and its reading stays in the n-best list, so that a
-correction, a question or the wish for an agent is heard too. Thresholds: docs/models.md, section "Closed questions".
+result is believed alone only when it is sure, holds no `[unk]`, and is an answer: exactly as many digits as were asked
+for, or one of the phrases and nothing else. The final pass hears the rest, and its reading stays in the n-best list, so
+that a correction, a question or the wish for an agent is heard too. Figures: docs/models.md, "Closed questions".
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def settled(first: Transcript, request: RecognitionRequest) -> bool:
     """Whether the grammar pass's result needs no second opinion."""
     if request.expects not in _SETTLING or not first.hypotheses or first.confidence < SURE:
         return False
+    if request.expects == "digits" and request.length[0] != request.length[1]:
+        return False  # a digit lost or doubled would go unnoticed
     return answers(first.text, request, FEWEST_DIGITS)
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from faster_whisper.tokenizer import Tokenizer
 
 _HAN = "零一二三四五六七八九幺两"
+_CORRECTIONS = "不对是"
+"""What a caller takes digits back with (不对, 不是)."""
 _PLAIN = re.compile(r" ?[0-9]|[,\-]| ,|, ")
 _LOOP = re.compile(r"(.{1,4}?)\1{4,}")
 
@@ -34,7 +36,7 @@ class DigitTokens:
             text = tokenizer.decode([token])
             if _PLAIN.fullmatch(text):
                 texts[token] = text
-        for char in _HAN if language == "zh" else "":
+        for char in _HAN + _CORRECTIONS if language == "zh" else "":
             first, *rest = tokenizer.encode(char)
             texts[first] = char
             texts.update(dict.fromkeys(rest, ""))
@@ -50,3 +52,8 @@ class DigitTokens:
 def is_loop(text: str) -> bool:
     """Does it go round and round, as decoding does when nothing that is allowed was said?"""
     return _LOOP.search(re.sub(r"[ ,\-]", "", text)) is not None
+
+
+def is_too_fast(digits: int, seconds: float) -> bool:
+    """More digits than anybody can say in the time (a fast speaker says five a second)?"""
+    return digits > 1 + 6 * seconds

@@ -12,7 +12,7 @@ import numpy as np
 
 from ivr.asr.base import Hypothesis, RecognitionRequest, Transcript
 from ivr.asr.closed import answers, digits_in
-from ivr.asr.constrained import is_loop
+from ivr.asr.constrained import is_loop, is_too_fast
 from ivr.asr.whisper_window import MAX_PIECE_S, MIN_SPEECH_S
 from ivr.audio.frame import SAMPLE_RATE, Samples, to_samples
 from ivr.dialog.text.numbers_zh import DIGITS
@@ -115,7 +115,14 @@ class WhisperUtterance:
         if (whole and shortest == longest) or len(samples) > SAMPLE_RATE * MAX_PIECE_S:
             return free
         readings = self._engine.hear_digits(samples, request.language)
-        fitting = [one for one in readings if not is_loop(one.text) and answers(one.text, request)]
+        seconds = len(samples) / SAMPLE_RATE
+        fitting = [
+            one
+            for one in readings
+            if answers(one.text, request)
+            and not is_loop(one.text)
+            and not is_too_fast(len(digits_in(one.text, request.language)), seconds)
+        ]
         if not fitting or not self._believed(fitting[0], free):
             return free
         if whole and any(char.isalpha() for char in _without_digits(free[0].text)):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ivr.asr.base import Hypothesis, RecogniserSpec, RecognitionRequest, Transcript
 from ivr.asr.closed import answers, closed_order, digits_in, settled
 from ivr.asr.config import LanguagePasses, RecognitionConfig
-from ivr.asr.constrained import is_loop
+from ivr.asr.constrained import is_loop, is_too_fast
 from ivr.asr.local import LocalRecognition
 from ivr.asr.two_pass import join
 from ivr.audio.frame import SAMPLE_RATE
@@ -47,7 +49,8 @@ def test_one_or_two_digits_are_an_answer_but_settle_nothing() -> None:
     short = RecognitionRequest("en", ("one",), expects="digits", length=(1, 4))
     assert answers("seven", short)
     assert not settled(heard("seven"), short)
-    assert settled(heard("seven eight nine"), short)
+    assert not settled(heard("seven eight nine"), short)
+    assert settled(heard("seven eight nine"), replace(short, length=(3, 3)))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +98,11 @@ def test_what_both_heard_is_one_reading_as_sure_as_the_surer() -> None:
     assert [(one.text, one.confidence) for one in joined.hypotheses] == [("twelve", 1.0)]
     joined = join(heard("one two three four", 0.95), heard("1 2 3 4", 0.7), DIGITS)
     assert [(one.text, one.confidence) for one in joined.hypotheses] == [("1 2 3 4", 0.95)]
+
+
+def test_digits_take_their_time() -> None:
+    assert is_too_fast(6, 0.8)
+    assert not is_too_fast(11, 2.2)
 
 
 @pytest.mark.parametrize(
