@@ -62,7 +62,8 @@ def missing(folder: Path) -> Path:
 
 
 BAD: list[tuple[Callable[[Path], Path], str]] = [
-    (broken, "its header is cut off or damaged"), (cut_off, "is damaged: the sound breaks off after "), (empty, "is empty (0 bytes)"),
+    (broken, "its header is cut off or damaged"), (cut_off, "is damaged: the sound breaks off after "),
+    (empty, "is empty (0 bytes)"),
     (no_samples, "holds no sound (0 samples)"), (text, "not a sound file (WAV, FLAC, OGG and MP3 are known)"),
     (missing, "no such file"),
 ]  # fmt: skip
