@@ -19,7 +19,7 @@ _SECTIONS = (
     ("Parts of handlers and prompts", "flow", "Handler Ladder HandoverSpec EndSpec Prompt Variant"),
     ("actions.yaml", "actions", " Action"),
     ("prompts/*.yaml", "prompts", ""),
-    ("tests/*.yaml", "tests", " TestCase Given Turn ExpectedHandover Expect"),
+    ("tests/*.yaml", "tests", " TestCase Given Turn SpokenAudio ExpectedHandover Expect"),
 )
 """Heading, kind of file, models; an empty name is the file itself."""
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
@@ -263,3 +264,22 @@ class Program:
     @property
     def triggers(self) -> tuple[str, ...]:
         return tuple(name for name, flow in self.flows.items() if flow.trigger)
+
+
+def prompts_of(value: object, seen: set[int] | None = None) -> Iterator[PromptCode]:
+    """Every prompt in a compiled program, wherever it hangs."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, PromptCode):
+        yield value
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for item in dataclasses.fields(value):
+            yield from prompts_of(getattr(value, item.name), seen)
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from prompts_of(part, seen)
+    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        for part in value:
+            yield from prompts_of(part, seen)

@@ -37,7 +37,7 @@ from ivr.dialog.schema.step import (
     Step,
     StepBase,
 )
-from ivr.dialog.schema.testcase import Expect, ExpectedHandover, Given, TestCase, Turn
+from ivr.dialog.schema.testcase import Expect, ExpectedHandover, Given, SpokenAudio, TestCase, Turn
 from ivr.dialog.source import Position
 
 __all__ = [
@@ -88,6 +88,7 @@ __all__ = [
     "SetStep",
     "Slot",
     "SlotPrompts",
+    "SpokenAudio",
     "Step",
     "StepBase",
     "Term",

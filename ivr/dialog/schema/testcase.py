@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema, model_validator
@@ -42,6 +43,35 @@ class ExpectedHandover(HandoverSpec):
     reason: Identifier = Field(default="", validate_default=False, description="Reason.")
 
 
+def _decibels(value: Any) -> Any:
+    if value is None or isinstance(value, float):
+        return value
+    found = re.fullmatch(r"([+-]?\d{1,2}(?:\.\d+)?) ?dB", str(value))
+    if found is None or not -60 <= float(found[1]) <= 20:
+        raise problem(f"`noise` cannot be {str(value)[:40]}", "write -10dB: 10 dB below the voice", "E23")
+    return float(found[1])
+
+
+Decibels = Annotated[
+    float | None,
+    BeforeValidator(_decibels),
+    WithJsonSchema({"type": "string", "pattern": r"^[+-]?\d{1,2}(\.\d+)? ?dB$"}),
+]
+
+
+class SpokenAudio(Node):
+    """A turn that is spoken by the synthesiser, made noisy, and run through the recogniser."""
+
+    what: ClassVar[str] = "`audio`"
+
+    say: Text = Field(description="What is said.")
+    noise: Decibels = Field(
+        default=None, description="Noise as on a telephone line, so far below (or above) the voice: `-10dB`, `0dB`."
+    )
+    rate: Annotated[Number, Field(ge=0.5, le=2)] = Field(default=1.0, description="How fast: 1.2 = a fifth faster.")
+    voice: Text = Field(default="", description="Voice, as in `ivr say`. Left out: the language's first.")
+
+
 class Turn(Node):
     """What the caller does, and what is expected of the bot then."""
 
@@ -55,8 +85,9 @@ class Turn(Node):
     nbest: tuple[tuple[Text, Number], ...] | None = Field(
         default=None, description="What the recogniser gives: [[text, p], ...]."
     )
-    audio: Text | None = Field(
-        default=None, description="A recording in the hotline's folder, run through the recogniser."
+    audio: Text | SpokenAudio | None = Field(
+        default=None,
+        description="A recording in the hotline's folder, or {say, noise} to synthesise; run through the recogniser.",
     )
     hangup: Flag | None = Field(default=None, description="true: the caller hangs up.")
     queue: Literal["closed", "full", "timeout", "failed", "answered", "left"] | None = Field(

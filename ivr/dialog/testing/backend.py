@@ -30,15 +30,19 @@ class Backend(Protocol):
 
 
 class GivenBackend:
-    """Results by action: a result, `error.timeout`, `{delay, result}`, or a list of them (the last stays)."""
+    """Results by action: a result, `error.timeout`, `{delay, result}`, or a list of them (the last stays). What is not
+    given is asked of `otherwise`."""
 
-    def __init__(self, given: Mapping[str, JsonValue]) -> None:
+    def __init__(self, given: Mapping[str, JsonValue], otherwise: Backend | None = None) -> None:
         self._given = given
+        self._otherwise = otherwise
         self._calls: dict[str, int] = {}
 
     def reply(self, action: CallAction) -> Reply:
         """Raises InputError when a given answer cannot be read."""
         if action.name not in self._given:
+            if self._otherwise is not None:
+                return self._otherwise.reply(action)
             return Reply(None, "http", f"the test gives no answer for {action.name}")
         answer = self._given[action.name]
         count = self._calls.get(action.name, 0)

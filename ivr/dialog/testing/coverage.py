@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ivr.dialog.engine.program import Catch, Program, StepCode
+from ivr.dialog.engine.program import Catch, Program, StepCode, prompts_of
 from ivr.dialog.events import Decision, JsonValue
-from ivr.dialog.testing.runner import TestResult
+from ivr.dialog.lint.phrases import confused_pairs
+from ivr.dialog.loader import Definition
+from ivr.dialog.testing.runner import TestResult, picked_intents
 
-KINDS = ("steps", "branches", "rungs", "events", "actions")
+KINDS = ("steps", "branches", "rungs", "events", "actions", "variants", "pairs")
+"""`variants`: wordings of prompts that have several. `pairs`: flows whose examples are near each other, by language;
+seen when the tests understand both."""
 
 
 @dataclass(slots=True)
@@ -46,13 +50,46 @@ class Coverage:
         return {**kinds, "languages": languages}
 
 
-def measure(program: Program, results: Sequence[TestResult]) -> Coverage:
+def confusable(definition: Definition) -> set[str]:
+    """`language: one / two` for each pair of triggers of which an example is nearest to one of the other."""
+    triggers = {name: flow for name, flow in definition.flows.items() if flow.trigger}
+    return {
+        _pair(language, pair.one, pair.two)
+        for language in definition.languages
+        for pair in confused_pairs(triggers, language)
+    }
+
+
+def _pair(language: str, one: str, two: str) -> str:
+    return f"{language}: {one} / {two}"
+
+
+def measure(program: Program, results: Sequence[TestResult], pairs: Iterable[str] = ()) -> Coverage:
     coverage = Coverage(_there(program))
+    coverage.there["pairs"].update(pairs)
     coverage.by_language = {language: set() for language in program.languages}
     for result in results:
         for decision in result.decisions:
             _note(coverage, decision, result.language)
+        for said in result.said:
+            coverage.seen["variants"].add(_variant(said.source, said.language, said.variant))
+    _note_pairs(coverage, results)
     return coverage
+
+
+def _note_pairs(coverage: Coverage, results: Sequence[TestResult]) -> None:
+    understood: dict[str, set[str]] = {}
+    for result in results:
+        understood.setdefault(result.language, set()).update(picked_intents(result.decisions))
+    for language, intents in understood.items():
+        names = sorted(intents)
+        coverage.seen["pairs"].update(
+            _pair(language, one, two) for number, one in enumerate(names) for two in names[number + 1 :]
+        )
+
+
+def _variant(source: str, language: str, number: int) -> str:
+    return f"{source} {language} {number + 1}"
 
 
 def _there(program: Program) -> dict[str, set[str]]:
@@ -64,6 +101,10 @@ def _there(program: Program) -> dict[str, set[str]]:
             there["steps"].add(f"{flow.id}/{step.id}")
             there["branches"].update(_branches(flow.id, step))
             _catch(there, step.catch)
+    for prompt in prompts_of(program):
+        for language, variants in prompt.variants.items():
+            if len(variants) > 1 and prompt.source:
+                there["variants"].update(_variant(prompt.source, language, number) for number in range(len(variants)))
     for name in program.actions:
         there["actions"].update({f"{name} ok", f"{name} error"})
     return there

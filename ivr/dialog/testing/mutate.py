@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ivr.dialog.bundle import Bundle
 from ivr.dialog.engine import program as p
 from ivr.dialog.engine.filters import Constant
+from ivr.dialog.testing.cassette import Cassette
 from ivr.dialog.testing.runner import run_test
 from ivr.dialog.testing.simulator import CachedReader
 
@@ -31,19 +32,19 @@ class MutationScore:
         return self.noticed / self.total if self.total else 1.0
 
 
-def mutation_score(bundle: Bundle, limit: int = 0) -> MutationScore:
+def mutation_score(bundle: Bundle, limit: int = 0, cassette: Cassette | None = None) -> MutationScore:
     """Run the tests against every mutant until one fails. `limit` > 0 takes an even sample of so many mutants."""
     found = list(mutants(bundle.program))
     if 0 < limit < len(found):
         found = [found[index * len(found) // limit] for index in range(limit)]
     reader = CachedReader(bundle)
-    survivors = tuple(mutant for mutant in found if not _noticed(bundle, mutant, reader))
+    survivors = tuple(mutant for mutant in found if not _noticed(bundle, mutant, reader, cassette))
     return MutationScore(len(found) - len(survivors), len(found), survivors)
 
 
-def _noticed(bundle: Bundle, mutant: Mutant, reader: CachedReader) -> bool:
+def _noticed(bundle: Bundle, mutant: Mutant, reader: CachedReader, cassette: Cassette | None) -> bool:
     changed = dataclasses.replace(bundle, program=mutant.program)
-    return any(not run_test(changed, test, reader).passed for test in bundle.definition.tests)
+    return any(not run_test(changed, test, reader, cassette=cassette).passed for test in bundle.definition.tests)
 
 
 def mutants(program: p.Program) -> Iterator[Mutant]:

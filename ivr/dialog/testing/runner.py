@@ -11,14 +11,15 @@ from typing import TypeAlias
 from ivr.dialog import events as ev
 from ivr.dialog.bundle import Bundle
 from ivr.dialog.engine.turn import spoken_text
-from ivr.dialog.schema import ExpectedHandover, TestCase, Turn
+from ivr.dialog.schema import ExpectedHandover, SpokenAudio, TestCase, Turn
 from ivr.dialog.schema.values import parse_duration
 from ivr.dialog.testing.backend import GivenBackend, queue_status
+from ivr.dialog.testing.cassette import Cassette
 from ivr.dialog.testing.simulator import START, CachedReader, Exchange, Reader, Simulator
 from ivr.errors import InputError
 
-Transcribe: TypeAlias = Callable[[str, str], Sequence[ev.Spoken]]
-"""(recording in the hotline's folder, language) -> n-best list."""
+Transcribe: TypeAlias = Callable[[str | SpokenAudio, str], Sequence[ev.Spoken]]
+"""(recording in the hotline's folder, or what is to be synthesised; language) -> n-best list."""
 Clock: TypeAlias = Callable[[], float]
 
 
@@ -53,6 +54,8 @@ class TestResult:
     decisions: list[ev.Decision] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     """`action ok`, `action error`: how actions ended."""
+    said: list[ev.Say] = field(default_factory=list)
+    """Everything the bot said."""
     log: list[str] = field(default_factory=list)
     """The talk, for `--verbose`."""
 
@@ -66,11 +69,13 @@ def run_tests(
     tests: Sequence[TestCase] | None = None,
     transcribe: Transcribe | None = None,
     clock: Clock | None = None,
+    cassette: Cassette | None = None,
 ) -> list[TestResult]:
-    """All tests of the hotline (or those given), each a call of its own. `clock` gives seconds, for the report."""
+    """All tests of the hotline (or those given), each a call of its own. `clock` gives seconds, for the report;
+    `cassette` answers for actions that a test gives no answer for."""
     reader = CachedReader(bundle)
     chosen = bundle.definition.tests if tests is None else tests
-    return [run_test(bundle, test, reader, transcribe, clock) for test in chosen]
+    return [run_test(bundle, test, reader, transcribe, clock, cassette) for test in chosen]
 
 
 def run_test(
@@ -79,12 +84,13 @@ def run_test(
     reader: Reader | None = None,
     transcribe: Transcribe | None = None,
     clock: Clock | None = None,
+    cassette: Cassette | None = None,
 ) -> TestResult:
     """One test. Expectations that fail are collected; the call goes on so that all of them are seen."""
     began = clock() if clock else 0.0
     result = TestResult(test.test, f"{test.at.file}:{test.at.line}")
     try:
-        _Run(bundle, test, result, reader, transcribe).run()
+        _Run(bundle, test, result, reader, transcribe, cassette).run()
     except InputError as error:
         result.mismatches.append(Mismatch(0, "test", "a test that can be run", str(error), result.source))
     result.seconds = clock() - began if clock else 0.0
@@ -93,8 +99,9 @@ def run_test(
 
 class _Run:
     def __init__(
-        self, bundle: Bundle, test: TestCase, result: TestResult, reader: Reader | None, transcribe: Transcribe | None
-    ) -> None:
+        self, bundle: Bundle, test: TestCase, result: TestResult, reader: Reader | None, transcribe: Transcribe | None,
+        cassette: Cassette | None,
+    ) -> None:  # fmt: skip
         self.bundle, self.test, self.result, self.transcribe = bundle, test, result, transcribe
         given = test.given
         result.language = given.lang or bundle.program.languages[0]
@@ -111,7 +118,7 @@ class _Run:
         self.simulator = Simulator(
             bundle,
             context,
-            GivenBackend(given.actions),
+            GivenBackend(given.actions, cassette.backend() if cassette else None),
             {name: queue_status(name, state) for name, state in given.queues.items()},
             answers,  # type: ignore[arg-type]
             given.overlay,
@@ -141,6 +148,7 @@ class _Run:
     def _note(self, exchange: Exchange, did: str) -> None:
         result = self.result
         result.decisions += exchange.decisions
+        result.said += exchange.said
         result.log.append(f"> {did}")
         result.log += [f"  {said.masked or said.text}" for said in exchange.said]
         self.silence_ms = max(self.silence_ms, exchange.silence_ms)
@@ -167,10 +175,11 @@ class _Run:
         assert turn.audio is not None
         if self.transcribe is not None:
             return self.transcribe(turn.audio, self.result.language)
-        if turn.user is None:
+        text = turn.user or (turn.audio.say if isinstance(turn.audio, SpokenAudio) else None)
+        if text is None:
             raise InputError(f"{turn.at}: {turn.audio} needs a recogniser, or `user` with what it says")
-        self.result.notes.append(f"{turn.audio}: no recogniser here, read as its reference text")
-        return [ev.Spoken(turn.user, 1.0)]
+        self.result.notes.append(f"{_did(turn).removeprefix('audio ')}: no recogniser here, read as its reference text")
+        return [ev.Spoken(text, 1.0)]
 
     # -- expectations
 
@@ -232,6 +241,8 @@ class _Run:
 
 
 def _did(turn: Turn) -> str:
+    if isinstance(turn.audio, SpokenAudio):
+        return f"audio of {turn.audio.say!r}"
     if turn.audio is not None:
         return f"audio {turn.audio}"
     if turn.user is not None:
