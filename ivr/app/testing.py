@@ -66,8 +66,11 @@ def recogniser(folder: Path) -> Transcribe | None:
 
 
 def sound_of(audio: str | SpokenAudio, language: str, folder: Path, synthesis: LocalSynthesis) -> Samples:
-    """A turn's sound: the recording, or the text spoken, with a little silence around it and noise over all."""
+    """A turn's sound: the recording, or the text spoken, with a little silence around it and noise over all. Raises
+    FileNotFoundError when there is no such recording, AudioFileError for one that cannot be read."""
     if isinstance(audio, str):
+        if not (folder / audio).exists():
+            raise FileNotFoundError(audio)
         return read_audio(folder / audio)
     said = synthesis.synthesise(SpeechRequest(audio.say, language, audio.voice, audio.rate)).samples
     quiet = np.zeros(SAMPLE_RATE * 3 // 10, dtype=np.int16)

@@ -49,7 +49,8 @@ class CallStarted:
     call: CallContext
     queues: Mapping[str, QueueStatus] = field(default_factory=dict)
     overlay: Mapping[str, JsonValue] = field(default_factory=dict)
-    """The ops overlay in force: `{"off": [flow...], "announcement": {lang: text}, "threshold_shift": 0.05}`."""
+    """The ops overlay in force: `{"off": [flow...], "announcement": {lang: text}, "threshold_shift": 0.05}`;
+    `"rollout": "open"` opens every flow, whatever its share (tests)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,7 @@ def _guesses(turn: Turn, step: RouteStep) -> list[Candidate]:
     except Raised as raised:
         turn.decide("6 band: no guess", step.source, reason=raised.detail)
         return []
-    known = route_intents(turn, step)
+    known = [name for name in route_intents(turn, step) if frames.is_open(turn, turn.program.flows[name])]
     found = []
     for item in given if isinstance(given, list) else []:
         if isinstance(item, dict) and item.get("intent") in known:

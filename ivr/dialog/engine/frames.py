@@ -52,7 +52,7 @@ def is_open(turn: Turn, flow: FlowCode) -> bool:
     off = turn.state.overlay.get("off", [])
     if isinstance(off, list) and flow.id in off:
         return False
-    if flow.rollout >= 1.0:
+    if flow.rollout >= 1.0 or turn.state.overlay.get("rollout") == "open":
         return True
     call = turn.state.call
     number = call.called if call.direction == "outbound" else call.caller

@@ -33,6 +33,10 @@ class Given(Node):
         description="What actions answer: a result, error.timeout, {delay, result}, or a list of these, one a call.",
     )
     overlay: dict[str, JsonValue] = Field(default_factory=dict, description="Ops overlay in force: {off: [flow]}.")
+    rollout: Literal["open", "share"] = Field(
+        default="open",
+        description="open: flows with a `rollout` are open to this caller; share: by the hash of his number, as live.",
+    )
     slots: dict[Identifier, JsonValue] = Field(default_factory=dict, description="Slots already filled.")
 
 

@@ -121,7 +121,7 @@ class _Run:
             GivenBackend(given.actions, cassette.backend() if cassette else None),
             {name: queue_status(name, state) for name, state in given.queues.items()},
             answers,  # type: ignore[arg-type]
-            given.overlay,
+            {**given.overlay, **({"rollout": "open"} if given.rollout == "open" else {})},
             reader,
         )
         self.silence_ms = 0
@@ -173,12 +173,19 @@ class _Run:
 
     def _listen_to(self, turn: Turn) -> Sequence[ev.Spoken]:
         assert turn.audio is not None
+        missing = ""
         if self.transcribe is not None:
-            return self.transcribe(turn.audio, self.result.language)
+            try:
+                return self.transcribe(turn.audio, self.result.language)
+            except FileNotFoundError:
+                missing = "no such recording"
         text = turn.user or (turn.audio.say if isinstance(turn.audio, SpokenAudio) else None)
         if text is None:
-            raise InputError(f"{turn.at}: {turn.audio} needs a recogniser, or `user` with what it says")
-        self.result.notes.append(f"{_did(turn).removeprefix('audio ')}: no recogniser here, read as its reference text")
+            needed = "its file" if missing else "a recogniser"
+            raise InputError(f"{turn.at}: {turn.audio} needs {needed}, or `user` with what it says")
+        self.result.notes.append(
+            f"{_did(turn).removeprefix('audio ')}: {missing or 'no recogniser here'}, read as its reference text"
+        )
         return [ev.Spoken(text, 1.0)]
 
     # -- expectations

@@ -17,16 +17,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ivr.app.testing import noisy, sound_of
+from ivr.app.testing import noisy
 from ivr.cli import main
 from ivr.dialog.bundle import build
-from ivr.dialog.events import CallAction, JsonValue
+from ivr.dialog.events import CallAction, JsonValue, Spoken
 from ivr.dialog.loader import load_with_problems
 from ivr.dialog.testing.backend import Reply
 from ivr.dialog.testing.cassette import HIDDEN, Cassette, hide
 from ivr.dialog.testing.coverage import confusable, measure
 from ivr.dialog.testing.runner import run_tests
-from ivr.errors import InputError
 
 HOTLINE = """
 hotline: shop
@@ -213,12 +212,32 @@ def test_noise_has_the_level_asked_for() -> None:
     assert not np.array_equal(noisy(sound, voice, -10.0, "a"), noisy(sound, voice, -10.0, "b"))
 
 
-def test_a_missing_recording_is_an_error_of_the_input(tmp_path: Path) -> None:
-    from ivr.tts.local import LocalSynthesis
-    from ivr.tts.settings import SynthesisSettings
+def test_a_missing_recording_is_read_as_its_text_and_told(folder: Path) -> None:
+    tests = folder / "tests" / "t.yaml"
+    given = "    given: {actions: {stock.find: {left: 3, note: x}}}\n    turns:"
+    tests.write_text(TESTS.replace("{user: twelve,", "{audio: a.wav, user: twelve,").replace("    turns:", given))
 
-    with pytest.raises(InputError, match=r"none\.wav"):
-        sound_of("none.wav", "en", tmp_path, LocalSynthesis(SynthesisSettings()))
+    def transcribe(audio: object, language: str) -> list[Spoken]:
+        raise FileNotFoundError(audio)
+
+    (result,) = run_tests(build(folder), transcribe=transcribe)
+    assert result.passed
+    assert result.notes == ["a.wav: no such recording, read as its reference text"]
+    tests.write_text(TESTS.replace("{user: twelve,", "{audio: a.wav,").replace("    turns:", given))
+    (result,) = run_tests(build(folder), transcribe=transcribe)
+    assert "a.wav needs its file, or `user` with what it says" in result.mismatches[0].actual
+
+
+def test_flows_with_a_share_are_open_in_tests_unless_told_otherwise(folder: Path) -> None:
+    text = (
+        "flow: one\nrollout: 0%\ntrigger: {title: {en: one}, examples: {en: [track my parcel, where is it, parcel]}}\n"
+    )
+    (folder / "flows" / "one.yaml").write_text(text + "steps: [{say: {en: In one.}}, {end: {}}]\n")
+    turn = "turns: [{user: track my parcel, says: In one}]"
+    (folder / "tests" / "t.yaml").write_text(
+        f"tests:\n  - {{test: a, {turn}}}\n  - {{test: b, given: {{rollout: share}}, {turn}}}\n"
+    )
+    assert [result.passed for result in run_tests(build(folder))] == [True, False]
 
 
 # ---------------------------------------------------------------------------------------------------------- coverage
