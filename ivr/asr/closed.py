@@ -82,8 +82,11 @@ def _grammar_leads(grammar: Hypothesis, free: Hypothesis, request: RecognitionRe
     if not answers(grammar.text, request):
         return False
     if request.expects == "digits":
-        # where both hear a whole number, the final pass has it more often
-        return not answers(free.text, request) and not _is_speech(free)
+        if answers(free.text, request):
+            # where both hear a whole number the final pass has it more often, but digits are lost more than made up
+            longer = len(digits_in(grammar.text, request.language)) > len(digits_in(free.text, request.language))
+            return longer and grammar.confidence >= SURE
+        return not _is_speech(free)
     if _key(grammar.text, request) == _key(free.text, request) or grammar.confidence < SURE:
         return grammar.confidence >= free.confidence
     return free.confidence < FREE_SURE or _sounds(grammar.text, request) == _sounds(free.text, request)

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 
 from faster_whisper.tokenizer import Tokenizer
 
+from ivr.dialog.text.phonetics import pinyin_keys
+
 _HAN = "零一二三四五六七八九幺两"
-_CORRECTIONS = "不对是"
-"""What a caller takes digits back with (不对, 不是)."""
 _PLAIN = re.compile(r" ?[0-9]|[,\-]| ,|, ")
+_NO_MORE = re.compile(r"[一-鿿](?=[对队兑])[对队兑]")
+_NO = pinyin_keys("不对")
 _LOOP = re.compile(r"(.{1,4}?)\1{4,}")
 
 
@@ -36,7 +38,7 @@ class DigitTokens:
             text = tokenizer.decode([token])
             if _PLAIN.fullmatch(text):
                 texts[token] = text
-        for char in _HAN + _CORRECTIONS if language == "zh" else "":
+        for char in _HAN if language == "zh" else "":
             first, *rest = tokenizer.encode(char)
             texts[first] = char
             texts.update(dict.fromkeys(rest, ""))
@@ -57,3 +59,8 @@ def is_loop(text: str) -> bool:
 def is_too_fast(digits: int, seconds: float) -> bool:
     """More digits than anybody can say in the time (a fast speaker says five a second)?"""
     return digits > 1 + 6 * seconds
+
+
+def with_corrections(text: str) -> str:
+    """Mandarin among digits: what sounds like 不对 (部队, 补对) is 不对, with which a caller takes digits back."""
+    return _NO_MORE.sub(lambda pair: "不对" if pinyin_keys(pair[0]) == _NO else pair[0], text)

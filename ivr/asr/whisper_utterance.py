@@ -12,7 +12,7 @@ import numpy as np
 
 from ivr.asr.base import Hypothesis, RecognitionRequest, Transcript
 from ivr.asr.closed import answers, digits_in
-from ivr.asr.constrained import is_loop, is_too_fast
+from ivr.asr.constrained import is_loop, is_too_fast, with_corrections
 from ivr.asr.whisper_window import MAX_PIECE_S, MIN_SPEECH_S
 from ivr.audio.frame import SAMPLE_RATE, Samples, to_samples
 from ivr.dialog.text.numbers_zh import DIGITS
@@ -110,6 +110,8 @@ class WhisperUtterance:
         self, samples: Samples, request: RecognitionRequest, free: tuple[Hypothesis, ...]
     ) -> tuple[Hypothesis, ...]:
         """A string of digits by constrained decoding, before or after what was heard freely."""
+        if free and request.language == "zh":
+            free = (replace(free[0], text=with_corrections(free[0].text)), *free[1:])
         shortest, longest = request.length
         whole = bool(free) and answers(free[0].text, request)
         if (whole and shortest == longest) or len(samples) > SAMPLE_RATE * MAX_PIECE_S:

@@ -10,12 +10,13 @@ import pytest
 from ivr.asr.base import Hypothesis, RecogniserSpec, RecognitionRequest, Transcript
 from ivr.asr.closed import answers, closed_order, digits_in, settled
 from ivr.asr.config import LanguagePasses, RecognitionConfig
-from ivr.asr.constrained import is_loop, is_too_fast
+from ivr.asr.constrained import is_loop, is_too_fast, with_corrections
 from ivr.asr.local import LocalRecognition
 from ivr.asr.two_pass import join
 from ivr.audio.frame import SAMPLE_RATE
 
 DIGITS = RecognitionRequest("en", ("one", "two"), expects="digits", length=(4, 4))
+ORDER = replace(DIGITS, length=(3, 16))
 YES_NO = RecognitionRequest("en", ("yes", "no", "that's right"), expects="yes_no")
 CHOICE = RecognitionRequest("en", ("nine", "twelve", "for"), expects="choice")
 
@@ -79,6 +80,8 @@ def texts(first: Hypothesis, second: Hypothesis, request: RecognitionRequest) ->
         (DIGITS, ("one two three four", 1.0), ("1 2 4", 0.7), ["one two three four", "1 2 4"]),
         (DIGITS, ("one two three nine", 1.0), ("1 2 3 4", 0.7), ["1 2 3 4", "one two three nine"]),
         (DIGITS, ("one two three four", 1.0), ("I do not have it", 0.8), ["I do not have it", "one two three four"]),
+        (ORDER, ("one two three four", 1.0), ("1 2 4", 0.7), ["one two three four", "1 2 4"]),
+        (ORDER, ("one two four", 1.0), ("1 2 3 4", 0.7), ["1 2 3 4", "one two four"]),
         (DIGITS, ("one [unk]", 1.0), ("Speak to an agent.", 0.8), ["Speak to an agent."]),
         (CHOICE, ("nine", 1.0), ("Hey.", 0.4), ["nine", "Hey."]),
         (CHOICE, ("nine", 1.0), ("nineteen", 0.7), ["nineteen", "nine"]),
@@ -98,6 +101,19 @@ def test_what_both_heard_is_one_reading_as_sure_as_the_surer() -> None:
     assert [(one.text, one.confidence) for one in joined.hypotheses] == [("twelve", 1.0)]
     joined = join(heard("one two three four", 0.95), heard("1 2 3 4", 0.7), DIGITS)
     assert [(one.text, one.confidence) for one in joined.hypotheses] == [("1 2 3 4", 0.95)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("五三补对五九", "五三不对五九"),
+        ("9-3 部队0-9", "9-3 不对0-9"),
+        ("四四不对四三", "四四不对四三"),
+        ("绝对一二", "绝对一二"),
+    ],
+)
+def test_what_sounds_like_no_among_digits(text: str, expected: str) -> None:
+    assert with_corrections(text) == expected
 
 
 def test_digits_take_their_time() -> None:
