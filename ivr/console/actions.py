@@ -38,9 +38,9 @@ async def sign_in(request: web.Request, name: str, password: str) -> tuple[str, 
     wait = console.limiter.wait_s(name, address, now)
     if wait > 0:
         raise TooManyTries(f"too many tries: wait {math.ceil(wait / 60)} minutes")
-    user = await console.users.get(name) if len(name) <= 100 else None
     # Counted before the answer is known: tries sent at once are no way around the limit.
     console.limiter.failed(name, address, now)
+    user = await console.users.get(name) if len(name) <= 100 else None
     if not await console.passwords.matches(user.password_hash if user else "", password) or user is None:
         await console.store.audit(name[:100], "login.failed", "user", name[:100], address=address)
         raise InputError("wrong name or password")

@@ -218,7 +218,7 @@ class AgentView(Model):
     name: str
     state: str
     reason: str
-    since_s: float
+    since_s: float | None = Field(description="How long in this state; null = since the service began.")
     until_s: float | None = Field(description="Seconds until the state ends by itself.")
     call_id: str
     then: str = Field(description="State asked for, to begin when the call is over.")

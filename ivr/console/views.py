@@ -74,7 +74,8 @@ def floor_view(desk: Desk, now: float) -> FloorView:
 
 def agent_view(agent: Agent, now: float) -> AgentView:
     return AgentView(
-        name=agent.name, state=agent.state.value, reason=agent.reason, since_s=round(max(0.0, now - agent.since), 1),
+        name=agent.name, state=agent.state.value, reason=agent.reason,
+        since_s=round(max(0.0, now - agent.since), 1) if agent.since else None,
         until_s=None if agent.until is None else round(max(0.0, agent.until - now), 1),
         call_id=call_id_of(agent.call_id), then=agent.then[0].value if agent.then else "",
         occupancy=agent.occupancy(now),
