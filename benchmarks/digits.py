@@ -10,9 +10,9 @@ pauses of 250-500 ms. Each string is asked for as a call asks: with its length (
 - ours: as live calls and replays hear it: grammar, second opinion, digits by constrained decoding.
 
 What was chosen (phrases of a grammar, when a result settles, thresholds) was chosen on other strings of the same
-recordings of FSDD and both Mandarin speakers; `held out` marks recordings that no choice has seen. `no digits`:
-sentences and words without digits, answered to the same questions; there the figure is how many were taken for a
-number.
+recordings of FSDD and both Mandarin speakers; `held out` marks recordings that chose nothing but, on strings of open
+length, that the longer of two is taken. `no digits`: sentences and words without digits, answered to the same
+questions; there the figure is how many were taken for a number.
 `correction`: two digits, 不对, two digits, all by one speaker.
 """
 
