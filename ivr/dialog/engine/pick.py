@@ -32,7 +32,18 @@ OUT_OF_SCOPE = 0.2
 """Below this probability that any intent was meant, none is asked back, however near the nearest is."""
 
 ActKind: TypeAlias = Literal[
-    "command", "yes", "no", "chosen", "fill", "correct", "intent", "confirm", "choose", "more", "invalid", "nomatch",
+    "command",
+    "yes",
+    "no",
+    "chosen",
+    "fill",
+    "correct",
+    "intent",
+    "confirm",
+    "choose",
+    "more",
+    "invalid",
+    "nomatch",
     "named",
 ]
 
