@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from ivr.store.tickets import NewTicket
-from tests.console.lab import HOSTILE, PASSWORD, Lab, live, open_console, recorded
+from tests.console.lab import HOSTILE, PASSWORD, Lab, open_console, recorded
 
 CHROMIUM = shutil.which("chromium")
 SIZES = {"desk": (1360, 900), "phone": (390, 844)}
@@ -32,12 +32,11 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (De
 def test_every_page_is_drawn(tmp_path: Path, language: str) -> None:
     shots = Path(os.environ.get("IVR_SCREENSHOTS", tmp_path / "shots"))
     shots.mkdir(parents=True, exist_ok=True)
-    draw_all(tmp_path, shots, language)
+    asyncio.run(draw_all(tmp_path, shots, language))
     drawn = {path.name for path in shots.iterdir() if path.name.startswith(language)}
     assert len(drawn) == len(PAGES) * len(SIZES)
 
 
-@live
 async def draw_all(folder: Path, shots: Path, language: str) -> None:
     async with open_console(folder) as lab, open_entrance(lab) as entrance:
         number = await fill(lab, folder)
