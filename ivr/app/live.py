@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.app.offline import build_bundle, environment_of
+from ivr.app.offline import build_bundle, environment_of, is_trained
 from ivr.asr.config import LanguagePasses, RecognitionConfig, default_config
 from ivr.audio.hold import hold_tune
 from ivr.audio.wav import read_audio
@@ -118,7 +118,7 @@ class Service:
         self.data = Path(config.service.data)
         folder = Path(bundle.definition.folder)
         self.bundle = bundle
-        self.served = served or FolderBundles(bundle, folder, build_bundle)
+        self.served = served or FolderBundles(bundle, folder, build_bundle, is_trained)
         self.pacer = Pacer()
         self.recorder = RecorderThread()
         environment = environment_of(bundle)

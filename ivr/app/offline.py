@@ -9,6 +9,7 @@ from ivr.asr.local import LocalRecognition
 from ivr.backend.client import BackendClient
 from ivr.backend.request import Environment
 from ivr.call import events as call
+from ivr.dialog import bundle
 from ivr.dialog.bundle import Bundle, build
 from ivr.dialog.events import JsonValue
 from ivr.dialog.understanding import Encoder
@@ -31,6 +32,11 @@ def encoders() -> dict[str, Encoder]:
 def build_bundle(folder: Path) -> Bundle:
     """A hotline, ready for calls. Raises DialogError with all problems."""
     return build(folder, encoders())
+
+
+def is_trained(folder: Path) -> bool:
+    """Whether `build_bundle` finds the model in its cache."""
+    return bundle.is_trained(folder, encoders())
 
 
 def served_bundles(folder: Path) -> StoreBundles:

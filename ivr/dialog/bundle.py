@@ -89,6 +89,19 @@ def _recordings(folder: Path) -> list[Path]:
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
+def is_trained(folder: str | Path, encoder: Encoders = None, cache: Path | None = None) -> bool:
+    """Whether the cache has the model of this folder's phrases: `build` is quick then."""
+    definition = parse(read_folder(Path(folder), problems := Problems()), str(folder), problems)
+    if definition is None:
+        return False
+    key = cache_key(understanding_spec(definition), encoder)
+    return _cached(key, default_cache() if cache is None else cache).is_file()
+
+
+def _cached(key: str, cache: Path) -> Path:
+    return cache / "understanding" / f"{key}.bin"
+
+
 def understanding_spec(definition: Definition) -> UnderstandingSpec:
     """The phrases of a hotline, without its flows."""
     hotline = definition.hotline
@@ -120,7 +133,7 @@ def default_cache() -> Path:
 
 def _trained(spec: UnderstandingSpec, encoder: Encoders, cache: Path) -> Understanding:
     """The model of these phrases: from the cache where the same was trained before. A damaged file is trained anew."""
-    path = cache / "understanding" / f"{cache_key(spec, encoder)}.bin"
+    path = _cached(cache_key(spec, encoder), cache)
     try:
         return Understanding.from_bytes(path.read_bytes(), encoder)
     except (OSError, ModelError):

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from watchfiles import Change, awatch
 
-from ivr.dialog.bundle import RECORDINGS, Bundle
+from ivr.dialog.bundle import RECORDINGS, Bundle, is_trained
 from ivr.dialog.events import JsonValue
+from ivr.dialog.lint import lint_folder
 from ivr.errors import BundleError, DialogError, IvrError
 from ivr.service.bundle_store import POINTER, BundleStore, Pointer
 
@@ -28,7 +29,7 @@ OnChange = Callable[[Bundle], None]
 """A bundle is served from now on."""
 _SHOWN = 20
 """Problems of a refused bundle that go to the log."""
-_NICE = ("nice", "-n", "10") if sys.platform != "win32" else ()
+_NICE = ("nice", "-n", "5") if sys.platform != "win32" else ()
 
 
 class ServedBundles(ABC):
@@ -89,11 +90,16 @@ class ServedBundles(ABC):
 
 
 class FolderBundles(ServedBundles):
-    """A hotline's folder: built anew whenever one of its files changes."""
+    """A hotline's folder: built anew whenever one of its files changes. `trained` tells whether its phrases need no
+    training."""
 
-    def __init__(self, bundle: Bundle, folder: Path, build: Callable[[Path], Bundle]) -> None:
+    def __init__(
+        self, bundle: Bundle, folder: Path, build: Callable[[Path], Bundle],
+        trained: Callable[[Path], bool] = is_trained,
+    ) -> None:  # fmt: skip
         super().__init__(bundle, folder, "folder")
         self._build = build
+        self._trained = trained
 
     async def watch(self) -> None:
         async for _ in awatch(self.source, watch_filter=_of_hotline, debounce=400, step=100):
@@ -102,7 +108,11 @@ class FolderBundles(ServedBundles):
     async def reload(self) -> None:
         """Build the folder as it is now."""
         try:
-            await _train_apart(self.source)
+            problems = await asyncio.to_thread(lint_folder, self.source)
+            if any(problem.severity == "error" for problem in problems):
+                raise DialogError(problems)
+            if not await asyncio.to_thread(self._trained, self.source):
+                await _train_apart(self.source)
             self._taken(await asyncio.to_thread(self._build, self.source))
         except IvrError as error:
             self._refused(error)

@@ -10,7 +10,9 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-from ivr.dialog.bundle import Bundle, build
+import pytest
+
+from ivr.dialog.bundle import Bundle, build, is_trained
 from ivr.replay.compare import compare
 from ivr.service.bundle_store import BundleStore
 from ivr.service.bundles import FolderBundles, StoreBundles
@@ -44,6 +46,30 @@ async def test_an_edited_folder_is_served_at_once(tmp_path: Path) -> None:
     assert served.bundle.hash == build(folder).hash
     assert served.status([first, first])["calls"] == {first: 2}
     watching.cancel()
+
+
+@live
+async def test_phrases_that_are_new_are_trained_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only then a process is started, and its model is found in the cache."""
+    monkeypatch.setenv("IVR_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "hotline"
+    shutil.copytree(HOTLINE, folder)
+    served = FolderBundles(build(folder), folder, build)
+    models = tmp_path / "cache" / "understanding"
+    assert len(list(models.iterdir())) == 1
+    variant(folder, "Welcome", "Hello")
+    await served.reload()
+    assert len(list(models.iterdir())) == 1
+    assert is_trained(folder)
+    (folder / "flows" / "more.yaml").write_text(
+        "flow: more\ntrigger: {title: {en: more}, examples: {en: [more please, give me more, some more]}}\n"
+        "steps: [{end: {outcome: resolved}}]\n"
+    )
+    assert not is_trained(folder)
+    await served.reload()
+    assert served.status([])["failure"] is None
+    assert "more" in served.bundle.definition.flows
+    assert len(list(models.iterdir())) >= 2
 
 
 @live
