@@ -58,11 +58,13 @@ class Core:
         assert isinstance(data, dict)
         self.log(kind, data)
 
-    def log_input(self, event: EngineEvent, *, hidden: bool) -> None:
+    def log_input(self, event: EngineEvent, *, hidden: bool, meaning: str = "") -> None:
         """Journal an engine event as it came in; what the caller said to a sensitive question is masked."""
         data = to_json(event)
         assert isinstance(data, dict)
         hide = hidden and isinstance(event, _SAID)
+        if meaning:
+            data["meaning"] = meaning
         self.log(f"in.{type(event).__name__}", mask(data) if hide else data)
 
     def transcript_undo(self) -> None:

@@ -42,6 +42,8 @@ class PartialTranscript:
     utterance: int
     text: str
     confidence: float = 0.0
+    meaning: str = ""
+    """Of masked words in a journal: their `Completeness`, so that a replay ends the turn where the call did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class FinalTranscript:
     hypotheses: tuple[HeardText, ...]
     language: str = ""
     engine: str = ""
+    meaning: str = ""
+    """As in PartialTranscript."""
 
 
 @dataclass(frozen=True, slots=True)

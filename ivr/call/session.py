@@ -140,7 +140,8 @@ class CallSession:
         """What an engine, the backend, the queue or the network reports."""
         if self.ended:
             return
-        self._core.log_input(event, hidden=self._dialog.sensitive)
+        hidden = self._dialog.sensitive
+        self._core.log_input(event, hidden=hidden, meaning=self._turns.meaning(event) if hidden else "")
         self._handlers[type(event)](event)
         self._settle()
 

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 
 from ivr.audio.frame import Samples, to_ms, to_samples
 from ivr.call.core import Core
-from ivr.call.events import FinalTranscript, PartialTranscript, RecognitionFailed, Understand, UtteranceUnderstood
+from ivr.call.events import (
+    EngineEvent,
+    FinalTranscript,
+    PartialTranscript,
+    RecognitionFailed,
+    Understand,
+    UtteranceUnderstood,
+)
 from ivr.call.hearing import Hearing, Listener, Question
 from ivr.call.interpreter import DialogRunner, Plan, Snapshot
 from ivr.call.settings import CallSettings
@@ -19,7 +26,7 @@ from ivr.call.speaker import Speaker
 from ivr.call.vocabulary import Vocabulary
 from ivr.dialog import events as dialog
 from ivr.turn.barge_in import BargeIn, BargeInAction, BargeInPolicy, BargeInState
-from ivr.turn.endpoint import EndpointDecision
+from ivr.turn.endpoint import Completeness, EndpointDecision
 from ivr.turn.gate import Activity, SpeechGate
 
 
@@ -164,14 +171,29 @@ class Turns:
         hearing = self._listener.current
         return hearing if hearing is not None and hearing.id == utterance else None
 
+    def meaning(self, event: EngineEvent) -> str:
+        """What a transcript means to the question it answers; empty for anything else."""
+        hearing = self._listener.current
+        if hearing is None or not isinstance(event, (PartialTranscript, FinalTranscript)):
+            return ""
+        return self._completeness(event, hearing).value
+
+    def _completeness(self, event: PartialTranscript | FinalTranscript, hearing: Hearing) -> Completeness:
+        if event.meaning:
+            return Completeness(event.meaning)
+        if isinstance(event, PartialTranscript):
+            text = event.text
+        else:
+            text = event.hypotheses[0].text if event.hypotheses else ""
+        return self._words.completeness(text, hearing.question.expectation)
+
     def partial(self, event: PartialTranscript) -> None:
         hearing = self._hearing(event.utterance)
         if hearing is None or hearing.final is not None:
             return
         self._partials_seen = True
         hearing.partial = event.text
-        expectation = hearing.question.expectation
-        hearing.completeness = self._words.completeness(event.text, expectation)
+        hearing.completeness = self._completeness(event, hearing)
         if self._speaker.busy and not self._ignorable(event.text, hearing):
             self._words_against_prompt(hearing, event.text)
 
@@ -204,7 +226,7 @@ class Turns:
         text = event.hypotheses[0].text if event.hypotheses else ""
         self._discard = self._ignorable(text, hearing) if text.strip() else "no words"
         if not self._discard:
-            hearing.completeness = self._words.completeness(text, hearing.question.expectation)
+            hearing.completeness = self._completeness(event, hearing)
             if self._speaker.busy:
                 self._words_against_prompt(hearing, text)
             expectation = hearing.question.expectation

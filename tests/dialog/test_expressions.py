@@ -253,12 +253,15 @@ def _try(text: str) -> None:
     names: dict[str, JsonValue] = {**NAMES, "x": Trap()}  # type: ignore[dict-item]  # the trap is no JSON on purpose
     filters = {name: (lambda value, *args, **kwargs: value) for name in FILTERS[:8]}
     for compile_it in (compile_template, compile_expression):
-        started = time.process_time()
-        try:
-            value = compile_it(text).evaluate(names, filters)
-        except ExpressionError:
-            value = None
-        assert time.process_time() - started < 0.05, text
+        for attempt in range(3):  # a pause of the garbage collector is nobody's fault: it does not come three times
+            started = time.process_time()
+            try:
+                value = compile_it(text).evaluate(names, filters)
+            except ExpressionError:
+                value = None
+            if time.process_time() - started < 0.05:
+                break
+            assert attempt < 2, text
         assert SECRET not in str(value)
         assert "<class" not in str(value)
         assert "method" not in str(value)
