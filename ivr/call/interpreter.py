@@ -207,7 +207,7 @@ class DialogRunner:
             self._say(command)
         elif isinstance(command, dialog.Listen):
             self.question, self._answered = Question(command.settings, command.expectation), False
-            self._core.log("listen", {"step": command.expectation.step, "mode": command.expectation.mode})
+            self._core.log("listen", _listen_line(command))
         elif isinstance(command, dialog.CallAction):
             self._call(command)
         elif isinstance(command, dialog.Handover):
@@ -379,3 +379,12 @@ class DialogRunner:
         elif self._core.deadline("noinput") is None and self._core.deadline("interdigit") is None:
             self._core.disarm("stuck")
             self._core.arm("noinput", self.question.settings.start_timeout_ms)
+
+
+def _listen_line(listen: dialog.Listen) -> dict[str, dialog.JsonValue]:
+    """What the journal keeps of a question: where it is asked, and how its turn is taken."""
+    settings, expectation = listen.settings, listen.expectation
+    return {
+        "step": expectation.step, "mode": expectation.mode, "end_silence_ms": settings.end_silence_ms,
+        "barge_in": settings.barge_in, "min_words": settings.min_words,
+    }  # fmt: skip

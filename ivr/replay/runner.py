@@ -28,8 +28,10 @@ from ivr.call.journal import dumps, loads, parse_input
 from ivr.call.session import CallSession
 from ivr.call.settings import CallSettings
 from ivr.call.states import CallState
+from ivr.call.vocabulary import Vocabulary
 from ivr.call.words import SpokenWords
 from ivr.dialog.bundle import Bundle
+from ivr.dialog.codec import encode
 from ivr.dialog.events import CallContext, QueueStatus
 from ivr.errors import InputError
 from ivr.replay.engines import ReplayEngines
@@ -53,7 +55,7 @@ class ReplayOptions:
     detector: str = "webrtc"
     by_turns: bool = False
     record: Path | None = None
-    """Folder for the stereo recording and the journal of the replay."""
+    """Folder for each replay as a stored call of its own: stereo recording, journal, head."""
     queues_open: bool = True
     settings: CallSettings = field(default_factory=CallSettings)
     latencies: Latencies = field(default_factory=Latencies)
@@ -146,8 +148,9 @@ class _Run:
             bundle, context, create_detector(options.detector), SpokenWords(), settings_for(bundle, options.settings)
         )
         self.shell = SyncShell(self.session, engines, options.latencies)
-        self._writer = _writer(options.record, context.id)
-        self.session.start(queue_statuses(bundle, is_open=options.queues_open))
+        queues = queue_statuses(bundle, is_open=options.queues_open)
+        self._writer = _writer(options.record, context, bundle, queues)
+        self.session.start(queues)
         self.shell.settle()
 
     def frame(self, samples: Samples) -> None:
@@ -197,11 +200,20 @@ class _Run:
 _SILENT: Samples = np.zeros(FRAME_SAMPLES, dtype=np.int16)
 
 
-def _writer(folder: Path | None, call_id: str) -> StereoWriter | None:
+def _writer(
+    folder: Path | None, context: CallContext, bundle: Bundle, queues: dict[str, QueueStatus]
+) -> StereoWriter | None:
+    """The recording of a replay; its head is written beside it, so that it can be replayed as a stored call."""
     if folder is None:
         return None
-    place = folder / call_id
+    place = folder / context.id
     place.mkdir(parents=True, exist_ok=True)
+    head = {
+        "id": context.id, "caller": context.caller, "called": context.called, "started_at": context.started_at,
+        "language": context.language, "hotline": bundle.definition.hotline.hotline, "bundle": bundle.hash,
+        "context": encode(context), "queues": {name: encode(status) for name, status in queues.items()}, "overlay": {},
+    }  # fmt: skip
+    (place / CALL).write_text(json.dumps(head, ensure_ascii=False, indent=1), encoding="utf-8")
     return StereoWriter(place / RECORDING)
 
 
@@ -253,13 +265,16 @@ def open_stored(folder: Path) -> StoredCall:
     return StoredCall(folder, head, journal)
 
 
-def replay_events(stored: StoredCall, bundle: Bundle, options: ReplayOptions) -> Replayed:
-    """The core on a stored call's own events: no engine, no audio."""
+def replay_events(
+    stored: StoredCall, bundle: Bundle, options: ReplayOptions, vocabulary: Vocabulary | None = None,
+    on_input: Callable[[CallEvent], None] | None = None,
+) -> Replayed:  # fmt: skip
+    """The core on a stored call's own events: no engine, no audio. `on_input` gets each after the core."""
     began = time.perf_counter()
     head = stored.head
     context = CallContext(**head["context"])
     session = CallSession(
-        bundle, context, create_detector("webrtc"), SpokenWords(), settings_for(bundle, options.settings)
+        bundle, context, create_detector("webrtc"), vocabulary or SpokenWords(), settings_for(bundle, options.settings)
     )
     queues = {name: QueueStatus(**status) for name, status in head.get("queues", {}).items()}
     session.start(queues, head.get("overlay"))
@@ -273,6 +288,8 @@ def replay_events(stored: StoredCall, bundle: Bundle, options: ReplayOptions) ->
         while at < len(blocks):
             while position < len(inputs) and inputs[position].at <= session.now:
                 session.receive_event(parse_input(inputs[position]))
+                if on_input is not None:
+                    on_input(inputs[position])
                 position += 1
             ahead = inputs[position].at - session.now if position < len(inputs) else len(blocks) * FRAME_SAMPLES
             count = max(1, min((len(blocks) - at) // 2, -(-ahead // FRAME_SAMPLES)))
