@@ -4,6 +4,7 @@
     AVAILABLE ----------> RINGING ----------> BUSY ----------> WRAP_UP ----------> AVAILABLE
         ^                    | refuse, withdrawn                  (or PAUSED, OFFLINE when asked for meanwhile)
         '---- resume ---- PAUSED                           OFFLINE: signed out; sign in makes AVAILABLE
+        '---- give back -- ELSEWHERE: another node of the cluster has them
 
 A pause or sign-out asked for in a call takes force at its end. A pause after a call let ring ends by itself.
 """
@@ -23,19 +24,24 @@ class AgentState(Enum):
     BUSY = "busy"
     WRAP_UP = "wrap_up"
     PAUSED = "paused"
+    ELSEWHERE = "elsewhere"
 
 
 MOVES: dict[AgentState, frozenset[AgentState]] = {
     AgentState.OFFLINE: frozenset({AgentState.AVAILABLE, AgentState.PAUSED}),
-    AgentState.AVAILABLE: frozenset({AgentState.RINGING, AgentState.PAUSED, AgentState.OFFLINE}),
-    AgentState.RINGING: frozenset({AgentState.AVAILABLE, AgentState.BUSY, AgentState.PAUSED, AgentState.OFFLINE}),
+    AgentState.AVAILABLE: frozenset({AgentState.RINGING, AgentState.PAUSED, AgentState.OFFLINE, AgentState.ELSEWHERE}),
+    AgentState.RINGING: frozenset(
+        {AgentState.AVAILABLE, AgentState.BUSY, AgentState.PAUSED, AgentState.OFFLINE, AgentState.ELSEWHERE}
+    ),
     AgentState.BUSY: frozenset({AgentState.WRAP_UP}),
     AgentState.WRAP_UP: frozenset({AgentState.AVAILABLE, AgentState.PAUSED, AgentState.OFFLINE}),
     AgentState.PAUSED: frozenset({AgentState.AVAILABLE, AgentState.PAUSED, AgentState.OFFLINE}),
+    AgentState.ELSEWHERE: frozenset({AgentState.AVAILABLE, AgentState.PAUSED, AgentState.OFFLINE}),
 }
 """Which state may follow which."""
 
 IN_CALL = frozenset({AgentState.BUSY, AgentState.WRAP_UP})
+NO_CALL = frozenset({AgentState.AVAILABLE, AgentState.PAUSED, AgentState.OFFLINE, AgentState.ELSEWHERE})
 
 
 @dataclass(slots=True)
@@ -74,7 +80,7 @@ class Agent:
         assert state in MOVES[self.state], f"{self.name}: {self.state.value} -> {state.value}"
         self.seconds[self.state] = self.seconds.get(self.state, 0.0) + now - self.since
         self.state, self.reason, self.since, self.until = state, reason, now, until
-        if state in (AgentState.AVAILABLE, AgentState.PAUSED, AgentState.OFFLINE):
+        if state in NO_CALL:
             self.call_id = ""
 
     def occupancy(self, now: float) -> float | None:

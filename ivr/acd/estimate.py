@@ -45,6 +45,8 @@ class Estimator:
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
         self._handle: dict[str, HandleTime] = {}
+        self.others: tuple[Group, ...] = ()
+        """Who waits elsewhere and competes for the same agents."""
 
     def handle(self, queue: QueueConfig) -> HandleTime:
         if queue.name not in self._handle:
@@ -53,7 +55,7 @@ class Estimator:
 
     def outlook(self, queue: str, skills: Skills, groups: Mapping[GroupKey, Group]) -> Outlook:
         names = self._roster.ever_eligible(queue, skills)
-        shares = [(group, self._roster.share(names, group.eligible)) for group in groups.values()]
+        shares = [(group, self._roster.share(names, group.eligible)) for group in (*groups.values(), *self.others)]
         return Outlook(
             not self._roster.available.isdisjoint(names),
             self._roster.at_work(names),

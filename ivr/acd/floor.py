@@ -15,10 +15,14 @@ shell calls `tick` no later than `next_at` says. A call is in one state:
 - Time widens the circle: at each stage of overflow a caller moves to a group that more agents may serve.
 - A caller who is offered keeps the rank, so a refused offer costs no place. Who hangs up keeps it for `keep_place_s`.
 - Agents never have two calls: only AVAILABLE ones are offered, and an offer makes them RINGING.
+- Where several nodes share the agents, each has a floor of its own with its own callers. An agent whom another node has
+  is ELSEWHERE (`take_away`, `give_back`); callers of other nodes and those who will be called back count for places and
+  estimated waits (`set_others`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ivr.acd.agents import IN_CALL, Agent, AgentState
@@ -29,7 +33,7 @@ from ivr.acd.figures import QueueFigures
 from ivr.acd.roster import Group, GroupKey, Roster
 from ivr.acd.strategies import choose
 from ivr.acd.telling import Teller
-from ivr.acd.waiting import Arrival, Call, CallState, Line
+from ivr.acd.waiting import Arrival, Call, CallState, Line, Other, Skills
 from ivr.acd.waits import Wait, Waits
 from ivr.errors import ConfigError
 
@@ -62,7 +66,11 @@ class Floor:
         self._places: dict[tuple[str, str], float] = {}
         """(caller, queue) -> when the wait of a dropped line began."""
         self._waits = Waits()
-        self._teller = Teller(config.tell_every_s, self.calls, self._lines, self._groups, self._estimator, now)
+        self._others: dict[str, Line] = {}
+        """Queue -> those who wait elsewhere."""
+        self._teller = Teller(
+            config.tell_every_s, self.calls, self._lines, self._others, self._groups, self._estimator, now
+        )
         self._signed_out = False
         """Someone has left since those were looked for whom nobody can serve any more."""
         self._arrivals = 0
@@ -105,17 +113,53 @@ class Floor:
         if call.state is CallState.TALKING:
             return [Withdraw(call_id, call.agent, "the caller has left"), *self.finish(call_id, now)]
         self.figures[call.arrival.queue].abandon(now - call.entered_at)
-        if keep_place:
-            self.keep_place(call.arrival.caller, call.arrival.queue, call.entered_at, now)
         withdrawn = self._remove(call, "the caller has left", now)
+        if keep_place:
+            withdrawn += self.keep_place(call.arrival.caller, call.arrival.queue, call.entered_at, now)
         return [*withdrawn, *self._route(now)]
 
-    def keep_place(self, caller: str, queue: str, entered_at: float, now: float) -> None:
-        """Whoever calls again from this number takes up the wait begun at `entered_at`."""
-        config = self.roster.queue(queue)
-        if caller and config.keep_place_s:
-            self._places[caller, queue] = entered_at
-            self._waits.set(Wait("place", caller, queue), self._at(now) + config.keep_place_s)
+    def keep_place(
+        self, caller: str, queue: str, entered_at: float, now: float, until: float | None = None
+    ) -> list[Command]:
+        """Whoever calls again from this number takes up the wait begun at `entered_at`; one who waits again already
+        (news of the lost line came later than the caller) moves up to it."""
+        config, now = self.roster.queue(queue), self._at(now)
+        if not caller or not config.keep_place_s:
+            return []
+        again = next((call for call in self.calls.values() if _came_back(call, caller, queue, entered_at)), None)
+        if again is not None:
+            self._move_up(again, entered_at)
+            return self._route(now)
+        self._places[caller, queue] = entered_at
+        self._waits.set(Wait("place", caller, queue), now + config.keep_place_s if until is None else until)
+        return []
+
+    def drop_place(self, caller: str, queue: str) -> None:
+        """It was taken up at another node."""
+        self._places.pop((caller, queue), None)
+        self._waits.cancel(Wait("place", caller, queue))
+
+    def place_of(self, caller: str, queue: str) -> float | None:
+        """When the wait began that this caller may take up."""
+        return self._places.get((caller, queue))
+
+    def set_others(self, others: Iterable[Other], now: float) -> None:
+        """All who wait at other nodes, or for a call back: they count as callers ahead, and are not ours to serve."""
+        self._at(now)
+        self._others.clear()
+        groups: dict[GroupKey, Group] = {}
+        for other in others:
+            if other.queue not in self.roster.queues:
+                continue
+            key = (other.queue, other.skills, 0)
+            if key not in groups:
+                eligible = self.roster.ever_eligible(other.queue, other.skills)
+                groups[key] = Group(self.roster.queue(other.queue), other.skills, eligible)
+            for line in (groups[key].line, self._others.setdefault(other.queue, Line())):
+                line.add(((other.rank, 0), other.id))
+        self._estimator.others = tuple(groups.values())
+        for queue in self._lines:
+            self._teller.moved(queue)
 
     # -- agents' answers
 
@@ -260,6 +304,32 @@ class Floor:
             self._ready(agent, now)
         return self._route(now)
 
+    def take_away(self, name: str, now: float) -> list[Command]:
+        """Another node has this agent, or is to have them first. An offer of ours that is under way lapses, and nobody
+        is blamed; in a call nothing changes."""
+        now = self._at(now)
+        agent = self.roster.agent(name)
+        if agent.state is AgentState.AVAILABLE:
+            self._move(agent, AgentState.ELSEWHERE, now)
+        call = self.calls.get(agent.call_id)
+        if agent.state is not AgentState.RINGING or call is None or call.state is CallState.TRANSFERRING:
+            return []
+        self._stop_ring(call, name)
+        self._move(agent, AgentState.ELSEWHERE, now)
+        if not call.offered:
+            self._wait_again(call, now)
+        withdrawn: Command = Withdraw(call.arrival.call_id, name, "another node has the agent")
+        return [withdrawn, *(self._overdue(call, now) or self._route(now))]
+
+    def give_back(self, name: str, now: float, idle_since: float | None = None) -> list[Command]:
+        """The other node has done with the agent. `idle_since`: when the last call ended there."""
+        now = self._at(now)
+        agent = self.roster.agent(name)
+        if agent.state is AgentState.ELSEWHERE:
+            agent.idle_since = agent.idle_since if idle_since is None else idle_since
+            self._move(agent, AgentState.AVAILABLE, now)
+        return self._route(now)
+
     # -- time
 
     def next_at(self) -> float | None:
@@ -282,7 +352,7 @@ class Floor:
         names = self.roster.ever_eligible(queue_name, frozenset())
         return QueueState(
             self._refusal(queue, frozenset(), now) != "closed",
-            len(self._lines[queue_name]),
+            self._waiting(queue_name),
             self.roster.at_work(names),
             round(self._estimator.outlook(queue_name, frozenset(), self._groups).wait_s((now, self._arrivals + 1))),
         )
@@ -290,7 +360,18 @@ class Floor:
     def position(self, call_id: str) -> int:
         """1 = next in the queue; 0 = does not wait."""
         call = self.calls.get(call_id)
-        return self._lines[call.arrival.queue].ahead(call.rank) + 1 if call is not None and call.waits else 0
+        if call is None or not call.waits:
+            return 0
+        queue, others = call.arrival.queue, self._others.get(call.arrival.queue)
+        return self._lines[queue].ahead(call.rank) + (others.ahead(call.rank) if others else 0) + 1
+
+    def expected_wait_s(self, queue: str, skills: Skills, rank: float) -> float:
+        """For someone of this rank who is not in line here."""
+        return self._estimator.outlook(queue, skills, self._groups).wait_s((rank, 0))
+
+    def _waiting(self, queue: str) -> int:
+        others = self._others.get(queue)
+        return len(self._lines[queue]) + (len(others) if others else 0)
 
     # -- inside: time
 
@@ -345,7 +426,7 @@ class Floor:
             return "closed"
         if not queue.join_empty and not self.roster.signed_in(self.roster.ever_eligible(queue.name, skills)):
             return "closed"
-        return "full" if len(self._lines[queue.name]) >= queue.max_waiting else None
+        return "full" if self._waiting(queue.name) >= queue.max_waiting else None
 
     def _wait_again(self, call: Call, now: float) -> None:
         """Into the line of its group, at the stage its waiting time has reached."""
@@ -372,6 +453,19 @@ class Floor:
         if not group.line:
             del self._groups[call.arrival.queue, call.skills, call.stage]
         self._waits.cancel(Wait("stage", call.arrival.call_id))
+
+    def _move_up(self, call: Call, entered_at: float) -> None:
+        """To the place of a wait that began earlier."""
+        waits, line = call.state is CallState.WAITING, self._lines[call.arrival.queue]
+        if waits:
+            self._out_of_group(call)
+        line.remove(call.place)
+        call.entered_at = entered_at
+        call.rank = (entered_at - call.arrival.priority * self.config.ageing_s, call.rank[1])
+        line.add(call.place)
+        if waits:
+            self._wait_again(call, self._now)
+        self._teller.moved(call.arrival.queue)
 
     def _out_of_line(self, call: Call) -> None:
         self._lines[call.arrival.queue].remove(call.place)
@@ -515,3 +609,9 @@ class Floor:
             self._ready(self.roster.agent(name), now)
             commands.append(Withdraw(call.arrival.call_id, name, reason))
         return commands
+
+
+def _came_back(call: Call, caller: str, queue: str, entered_at: float) -> bool:
+    """Waits again, with a later place than the one that was kept."""
+    waits = call.state in (CallState.WAITING, CallState.OFFERED)
+    return waits and call.arrival.caller == caller and call.arrival.queue == queue and call.entered_at > entered_at

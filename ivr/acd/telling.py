@@ -18,11 +18,13 @@ class Teller:
         every_s: float,
         calls: Mapping[str, Call],
         lines: Mapping[str, Line],
+        others: Mapping[str, Line],
         groups: Mapping[GroupKey, Group],
         estimator: Estimator,
         now: float,
     ) -> None:
         self._every_s, self._calls, self._lines, self._groups = every_s, calls, lines, groups
+        self._others = others
         self._estimator = estimator
         self._moved: set[str] = set()
         self._told_at = now
@@ -39,7 +41,8 @@ class Teller:
         call.first_wait_s = 0.0 if call.state is CallState.OFFERED else outlook.wait_s(call.rank)
         if call.arrival.call_id not in self._calls:
             return []
-        return self._tell(call, self._lines[call.arrival.queue].ahead(call.rank) + 1, outlook)
+        ahead = self._lines[call.arrival.queue].ahead(call.rank) + self._ahead_elsewhere(call)
+        return self._tell(call, ahead + 1, outlook)
 
     def due(self, now: float) -> list[Command]:
         if not self._moved or now - self._told_at < self._every_s:
@@ -49,8 +52,9 @@ class Teller:
         outlooks: dict[tuple[str, Skills], Outlook] = {}
         commands: list[Command] = []
         for queue in sorted(moved):
-            for position, call_id in enumerate(self._lines[queue].ids(), start=1):
+            for here, call_id in enumerate(self._lines[queue].ids(), start=1):
                 call = self._calls[call_id]
+                position = here + self._ahead_elsewhere(call)
                 if call.told[0] == position:
                     continue
                 key = (queue, call.skills)
@@ -58,6 +62,10 @@ class Teller:
                     outlooks[key] = self._estimator.outlook(queue, call.skills, self._groups)
                 commands += self._tell(call, position, outlooks[key])
         return commands
+
+    def _ahead_elsewhere(self, call: Call) -> int:
+        others = self._others.get(call.arrival.queue)
+        return others.ahead(call.rank) if others else 0
 
     def _tell(self, call: Call, position: int, outlook: Outlook) -> list[Command]:
         wait_s = 0 if call.state is not CallState.WAITING else round(outlook.wait_s(call.rank))

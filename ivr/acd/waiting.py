@@ -75,6 +75,16 @@ class Call:
         return self.state is not CallState.TALKING
 
 
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Someone who waits at another node, or for a call back."""
+
+    id: str
+    queue: str
+    skills: Skills
+    rank: float
+
+
 class Line:
     """Places in order of rank."""
 

@@ -11,7 +11,7 @@ from ivr.acd.commands import Command, Connect, GiveUp, Offer, Tell, Withdraw
 from ivr.acd.config import AgentConfig, FloorConfig, Overflow, QueueConfig, parse_priority, parse_skills
 from ivr.acd.floor import Floor
 from ivr.acd.hours import OpeningHours
-from ivr.acd.waiting import Arrival
+from ivr.acd.waiting import Arrival, Other
 from ivr.errors import ConfigError
 
 
@@ -404,3 +404,61 @@ def test_bad_settings(make: object, message: str) -> None:
 def test_priorities_and_skills_are_read() -> None:
     assert [parse_priority(text) for text in ("normal", "High", "2.5", -1)] == [0.0, 1.0, 2.5, -1.0]
     assert parse_skills(("cards", "lang:zh >= 3", "cards>=2")) == {("cards", 2), ("lang:zh", 3)}
+
+
+def test_an_agent_another_node_has() -> None:
+    hall = floor(agent("ann"), agent("ben"), wrap_up_s=0)
+    assert offers(hall.enter(Arrival("c1", "cards"), 0.0)) == [("c1", "ann")]
+    lapsed = hall.take_away("ann", 1.0)
+    assert lapsed == [Withdraw("c1", "ann", "another node has the agent"), Offer("c1", "ben", "cards", 20.0)]
+    ann = hall.roster.agent("ann")
+    assert (ann.state, ann.missed) == (AgentState.ELSEWHERE, 0)
+    assert hall.take_away("ben", 1.5)[0] == Withdraw("c1", "ben", "another node has the agent")
+    assert hall.position("c1") == 1  # both are away: the caller waits on, with the old place
+    assert hall.status("cards", 2.0).agents == 2
+    assert offers(hall.give_back("ann", 3.0, idle_since=2.5)) == [("c1", "ann")]
+    hall.accept("c1", "ann", 4.0)
+    assert hall.take_away("ann", 5.0) == []  # in a call nothing changes
+    assert ann.state is AgentState.BUSY
+
+
+def test_those_who_wait_elsewhere_count() -> None:
+    hall = floor(agent("ann"), expected_handle_s=100, max_waiting=3)
+    hall.enter(Arrival("c1", "cards"), 0.0)
+    hall.accept("c1", "ann", 0.0)
+    hall.set_others([Other("x", "cards", frozenset(), 5.0), Other("y", "cards", frozenset(), 50.0)], 6.0)
+    assert hall.status("cards", 6.0).waiting == 2
+    assert hall.enter(Arrival("c2", "cards"), 10.0) == [Tell("c2", 2, 200)]
+    assert hall.enter(Arrival("c3", "cards"), 11.0) == [GiveUp("c3", "full", "queue cards")]
+    hall.set_others([], 12.0)
+    assert hall.position("c2") == 1
+    assert hall.expected_wait_s("cards", frozenset(), 20.0) == 200.0
+
+
+def test_news_of_a_lost_line_may_come_after_the_caller() -> None:
+    hall = floor(agent("ann"))
+    hall.pause("ann", "lunch", 0.0)
+    for number, caller in enumerate(("100", "200", "300")):
+        hall.enter(Arrival(f"c{number}", "cards", caller=caller), 10.0 * number)
+    assert hall.position("c2") == 3
+    hall.keep_place("300", "cards", -5.0, 30.0)
+    assert [hall.position(f"c{n}") for n in range(3)] == [2, 3, 1]
+    assert hall.place_of("300", "cards") is None  # taken up, not kept a second time
+    assert offers(hall.resume("ann", 31.0)) == [("c2", "ann")]
+
+
+def test_the_clock_jumps() -> None:
+    """Back: held, nothing is due twice. Forward: all that is due happens once, in order."""
+    hall = floor(agent("ann"), ring_s=20, wrap_up_s=10)
+    hall.enter(Arrival("c1", "cards", max_wait_s=100), 1000.0)
+    assert hall.tick(10.0) == []
+    hall.accept("c1", "ann", 5.0)
+    hall.enter(Arrival("c2", "cards", max_wait_s=100), 4.0)
+    assert hall.calls["c2"].entered_at == 1000.0
+    assert [c for c in hall.tick(90_000.0) if isinstance(c, GiveUp)] == [
+        GiveUp("c2", "timeout", "waited 89000 s in queue cards")
+    ]
+    hall.finish("c1", 3.0)
+    assert hall.roster.agent("ann").state is AgentState.WRAP_UP
+    run(hall, 90_010.0)
+    assert hall.roster.agent("ann").state is AgentState.AVAILABLE

@@ -10,7 +10,7 @@ from ivr.acd.agents import AgentState
 from ivr.acd.commands import Command, Connect, GiveUp, Offer, Tell, Withdraw
 from ivr.acd.config import AgentConfig, FloorConfig, Overflow, QueueConfig
 from ivr.acd.floor import Floor
-from ivr.acd.waiting import Arrival, CallState
+from ivr.acd.waiting import Arrival, CallState, Other
 
 AGENTS = ("ann", "ben", "cy", "dora")
 CONFIG = FloorConfig(
@@ -143,6 +143,26 @@ class FloorMachine(RuleBasedStateMachine):
             self.obey(floor.resume(agent, self.now))
         elif floor.roster.agent(agent).state is not AgentState.OFFLINE:
             self.obey(floor.pause(agent, "lunch", self.now))
+
+    @rule(agent=st.sampled_from(AGENTS), away=st.booleans())
+    def another_node_takes_an_agent(self, agent: str, away: bool) -> None:
+        if away:
+            self.obey(self.floor.take_away(agent, self.now))
+            assert self.floor.roster.agent(agent).state is not AgentState.AVAILABLE
+        else:
+            self.obey(self.floor.give_back(agent, self.now, self.now - 5.0))
+
+    @rule(queue=st.sampled_from(("cards", "loans")), caller=st.sampled_from(("100", "200")), ago=st.floats(0.0, 500.0))
+    def a_place_comes_from_a_lost_node(self, queue: str, caller: str, ago: float) -> None:
+        self.obey(self.floor.keep_place(caller, queue, self.now - ago, self.now))
+
+    @rule(waits=st.lists(st.tuples(st.sampled_from(("cards", "loans", "any")), st.floats(0, 2000)), max_size=4))
+    def others_wait_elsewhere(self, waits: list[tuple[str, float]]) -> None:
+        others = [Other(f"o{n}", queue, frozenset(), rank) for n, (queue, rank) in enumerate(waits)]
+        self.floor.set_others(others, self.now)
+        for call_id, call in self.floor.calls.items():
+            ahead = sum(o.queue == call.arrival.queue and o.rank < call.rank[0] for o in others)
+            assert not call.waits or self.floor.position(call_id) >= ahead + 1
 
     @rule(agent=st.sampled_from(AGENTS), skills=st.sampled_from(({}, {"zh": 1}, {"zh": 9, "gold": 9})))
     def agent_learns(self, agent: str, skills: dict[str, int]) -> None:
