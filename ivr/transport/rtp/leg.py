@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -64,6 +64,24 @@ class LegStats:
     remote: tuple[str, int] | None
 
 
+class MediaLink(Protocol):
+    """What carries a leg's datagrams, as `ivr.transport.rtp.session.RtpSession` does over its own sockets."""
+
+    stats: SocketStats
+    port: int
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def remote(self) -> tuple[str, int] | None: ...
+    def set_remote(self, address: str, port: int, rtcp_port: int | None = None) -> None: ...
+    def send(self, datagram: bytes) -> None: ...
+    def send_control(self, datagram: bytes) -> None: ...
+    def drain(self, now: int, media: Callable[[bytes, int], None], control: Callable[[bytes, int], None]) -> bool: ...
+    def drain_control(self, now: int, control: Callable[[bytes, int], None]) -> None: ...
+    def close(self) -> None: ...
+
+
 class RtpLeg:
     """One party over RTP. Open it, put `port` into the session description, `set_remote` what was agreed, and let the
     pacer read and write; `close` it in the end.
@@ -73,14 +91,15 @@ class RtpLeg:
 
     def __init__(
         self,
-        ports: PortRange,
+        ports: PortRange | MediaLink,
         settings: RtpSettings | None = None,
         on_lost: Callable[[], None] | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """Raises RtpError when no port is free."""
+        """On sockets of its own, or over a link that somebody else has set up. Raises RtpError when no port is
+        free."""
         self._settings = settings = settings or RtpSettings()
-        self._session = RtpSession(ports, settings.symmetric)
+        self._session: MediaLink = RtpSession(ports, settings.symmetric) if isinstance(ports, PortRange) else ports
         self.address, self.port = self._session.address, self._session.port
         source = random.SystemRandom()
         self._sender = RtpSender(source.getrandbits(32), source.getrandbits(16), source.getrandbits(32))
@@ -101,6 +120,11 @@ class RtpLeg:
         """The peer's RTP stayed away for too long."""
 
     # -- what the signalling agrees ------------------------------------------------------------------------------
+
+    @property
+    def ssrc(self) -> int:
+        """The source that we send as (RFC 3550, section 3)."""
+        return self._sender.ssrc
 
     def set_remote(
         self,
