@@ -161,7 +161,7 @@ class Speaker:
         if say is not None:
             text = say.masked or say.text
             data: dict[str, JsonValue] = {"prompt": playback.prompt, "text": text, "language": say.language}
-            self._core.log("prompt.start", data | {"source": say.source})
+            self._core.log("prompt.start", data | {"source": say.source, "barge_in": say.barge_in})
 
     # -- cutting
 
