@@ -23,7 +23,6 @@ shell calls `tick` no later than `next_at` says. A call is in one state:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ivr.acd.agents import IN_CALL, Agent, AgentState
 from ivr.acd.commands import Command, Connect, GiveUp, GiveUpKind, Offer, RefuseKind, Withdraw
@@ -33,23 +32,12 @@ from ivr.acd.figures import QueueFigures
 from ivr.acd.roster import Group, GroupKey, Roster
 from ivr.acd.strategies import choose
 from ivr.acd.telling import Teller
-from ivr.acd.waiting import Arrival, Call, CallState, Line, Other, Skills
+from ivr.acd.waiting import Arrival, Call, CallState, Line, Other, QueueState, Skills
 from ivr.acd.waits import Wait, Waits
 from ivr.errors import ConfigError
 
 RING_GRACE_S = 10.0
 """A phone that rings when the longest wait is over may ring on for so long."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueState:
-    """What a newcomer would meet."""
-
-    open: bool
-    waiting: int
-    agents: int
-    """Signed in and not paused."""
-    expected_wait_s: int
 
 
 class Floor:
@@ -126,7 +114,7 @@ class Floor:
         config, now = self.roster.queue(queue), self._at(now)
         if not caller or not config.keep_place_s:
             return []
-        again = next((call for call in self.calls.values() if _came_back(call, caller, queue, entered_at)), None)
+        again = next((call for call in self.calls.values() if call.came_back(caller, queue, entered_at)), None)
         if again is not None:
             self._move_up(again, entered_at)
             return self._route(now)
@@ -609,9 +597,3 @@ class Floor:
             self._ready(self.roster.agent(name), now)
             commands.append(Withdraw(call.arrival.call_id, name, reason))
         return commands
-
-
-def _came_back(call: Call, caller: str, queue: str, entered_at: float) -> bool:
-    """Waits again, with a later place than the one that was kept."""
-    waits = call.state in (CallState.WAITING, CallState.OFFERED)
-    return waits and call.arrival.caller == caller and call.arrival.queue == queue and call.entered_at > entered_at

@@ -74,6 +74,23 @@ class Call:
     def waits(self) -> bool:
         return self.state is not CallState.TALKING
 
+    def came_back(self, caller: str, queue: str, entered_at: float) -> bool:
+        """It is this caller, who waits again with a later place than the one that was kept."""
+        waits = self.state in (CallState.WAITING, CallState.OFFERED)
+        same = self.arrival.caller == caller and self.arrival.queue == queue
+        return waits and same and self.entered_at > entered_at
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """What a newcomer would meet."""
+
+    open: bool
+    waiting: int
+    agents: int
+    """Signed in and not paused."""
+    expected_wait_s: int
+
 
 @dataclass(frozen=True, slots=True)
 class Other:
