@@ -15,14 +15,15 @@ from ivr.dialog.slots.base import EXPLICIT, GUESS, PART, Parsed, Settings, Utter
 _ZH = re.compile(
     r"(?P<part>凌晨|清晨|早上|早晨|上午|中午|下午|傍晚|晚上|夜里|半夜|今晚|明晚|明早|今早)?的?"
     r"(?:差(?:(?P<to>\d+)分钟?|(?P<to_quarter>一刻|1刻))(?:钟)?(?:到)?)?"
-    r"(?P<hour>\d{1,2})(?:[点时](?:钟|整)?|:)(?:(?P<half>半)|(?P<quarters>[13])刻|过?零?(?P<minute>\d{1,2})分?)?"
+    r"(?P<hour>\d{1,2})(?:[点时](?:钟|整)?|:)(?:差(?:(?P<less>\d+)分钟?|(?P<less_quarter>[一1]刻))|(?P<half>半)|(?P<quarters>[13])刻|过?零?(?P<minute>\d{1,2})分?)?"
     r"|(?P<noon>中午|正午)|(?P<midnight>半夜|午夜|零点)"
 )
 _PART_EN = r"(?:\s*(?:,|in|at|o'clock|the|this|on)\s*)*\s*(?P<part>a\.?m\b\.?|p\.?m\b\.?|a m\b|p m\b|morning|afternoon|evening|night|tonight)"
 _EN = re.compile(
-    rf"(?:(?P<half>half past)|(?P<quarter_past>(?:a )?quarter (?:past|after))|(?P<quarter_to>(?:a )?quarter (?:to|of|before))"
+    rf"(?:(?P<half>half(?: past)?)|(?P<quarter_past>(?:a )?quarter (?:past|after))|(?P<quarter_to>(?:a )?quarter (?:to|of|before))"
     rf"|(?P<past>\d{{1,2}})(?: minutes?)? (?:past|after)|(?P<to>\d{{1,2}})(?: minutes?)? (?:to|before))\s+(?P<base>\d{{1,2}})(?:{_PART_EN})?"
-    rf"|(?P<hour>\d{{1,2}})(?::|\s+|\s*(?=00))?(?P<minute>(?:[0-5]|0\s)?\d)?(?P<clock>\s*o'clock|\s*hundred hours)?(?:{_PART_EN.replace('part', 'part2')})?(?!\d|st\b|nd\b|rd\b|th\b)"
+    rf"|\b(?:oh|o|0) ?(?P<military>[1-9])00\b(?: hours)?"
+    rf"|(?:(?P<part0>\b(?:tonight|(?:this|tomorrow|in the) (?:morning|afternoon|evening)))(?: at| about| around|,)* )?(?P<hour>\d{{1,2}})(?::|\s+|\s*(?=00))?(?P<minute>(?:[0-5]|0\s)?\d)?(?P<clock>\s*o'clock|\s*hundred hours)?(?:{_PART_EN.replace('part', 'part2')})?(?!\d|st\b|nd\b|rd\b|th\b)"
     rf"|(?P<noon>\bnoon\b|\bmidday\b)|(?P<midnight>\bmidnight\b)"
 )
 _AFTERNOON = ("下午", "傍晚", "晚上", "今晚", "明晚", "夜里", "afternoon", "evening", "night", "tonight", "p")
@@ -51,7 +52,11 @@ def _value(hour: int, minute: int, part: str, p: float, span: tuple[int, int], s
         part.startswith(("中午",)) and 1 <= hour < 3
     ):
         hour += 12
-    elif part.startswith(("凌晨", "半夜", "a", "morning", "night")) and hour == 12 and not part.startswith("afternoon"):
+    elif (
+        part.startswith(("凌晨", "半夜", "晚上", "今晚", "明晚", "夜里", "tonight", "a", "morning", "night"))
+        and hour == 12
+        and not part.startswith("afternoon")
+    ):
         hour = 0
     if hour == 24 and minute == 0:
         hour = 0
@@ -80,7 +85,7 @@ def _read_zh(match: re.Match[str]) -> tuple[int, int, str, float] | None:
         minute = 30
     elif match["quarters"]:
         minute = 15 * int(match["quarters"])
-    back = int(match["to"] or 0) or (15 if match["to_quarter"] else 0)
+    back = int(match["to"] or match["less"] or 0) or (15 if match["to_quarter"] or match["less_quarter"] else 0)
     if back:
         hour, minute = (hour - 1) % 24, 60 - back
     return hour, minute, match["part"] or "", EXPLICIT
@@ -91,7 +96,10 @@ def _read_en(match: re.Match[str]) -> tuple[int, int, str, float] | None:
         return 12, 0, "", EXPLICIT
     if match["midnight"]:
         return 0, 0, "", EXPLICIT
+    if match["military"]:
+        return int(match["military"]), 0, "a", EXPLICIT
     part = (match["part"] or match["part2"] or "").replace(".", "").replace(" ", "")
+    part = part or (match["part0"] or "").rpartition(" ")[2]
     if match["base"]:
         minutes = 30 if match["half"] else 15 if match["quarter_past"] else int(match["past"] or 0)
         back = 15 if match["quarter_to"] else int(match["to"] or 0)

@@ -110,25 +110,96 @@ def _build_in_month(match: re.Match[str], today: date) -> Built:
         return _one(
             [date(year, month, 1) if match["im_edge"] in ("beginning", "start") else last_of_month(year, month)]
         )
-    return _one(valid(year, month, int(match["im_day"] or match["im_day2"])))
+    day = int(match["im_day"] or match["im_day2"])
+    if match["im_rel"] == "the":  # `the first of the month` is the coming one unless the range says otherwise
+        return around_months(today, day), True, False
+    return _one(valid(year, month, day))
 
 
 def _build_weekday(match: re.Match[str], today: date) -> Built:
-    weekday = _WEEKDAYS.index(next(day for day in _WEEKDAYS if day.startswith(match["wd_day"][:3])))
+    weekday = _weekday(match["wd_day"])
     which, after = match["wd_which"], match["wd_after"]
-    coming = today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
+    coming = _coming(today, weekday)
     latest = today - timedelta(days=(today.weekday() - weekday - 1) % 7 + 1)
     if after:
         return _one([weekday_in_week(today, weekday, -1 if "last" in after else 1 if "next" in after else 0)])
     if which in ("last", "past", "previous"):
         return _one([latest])
-    if which in ("this", "coming"):
-        return _one([weekday_in_week(today, weekday, 0) if which == "this" else coming])
+    if which == "this":
+        within = weekday_in_week(today, weekday, 0)  # said on a sunday, `this friday` has yet to come
+        return (within, coming) if within >= today else (coming, within), False, False
+    if which and which.endswith("coming"):
+        return _one([coming])
     if which == "next":
         # people differ on `next friday` said on a monday: both are offered to the range, and it is not sure
         following = weekday_in_week(today, weekday, 1)
         return (following, coming), False, following != coming
     return around_weeks(today, weekday), True, False
+
+
+def _build_week_on(match: re.Match[str], today: date) -> Built:
+    """`a week from friday`, `friday week`, `two weeks on monday`: weeks after the coming one."""
+    weeks = 1 if match["wo_count"] in (None, "a", "one") else int(match["wo_count"])
+    name = match["wo_day"] or match["wo_day2"]
+    if name in ("today", "tomorrow"):
+        day = today + timedelta(days=int(name == "tomorrow"))
+    else:
+        day = _coming(today, _weekday(name))
+    return _one([day + timedelta(weeks=min(weeks, 520))])
+
+
+def _build_after_next(match: re.Match[str], today: date) -> Built:
+    return _one([_coming(today, _weekday(match["an_day"])) + timedelta(weeks=1)])
+
+
+def _build_nth(match: re.Match[str], today: date) -> Built:
+    """`the first monday of december`, `the last day of next month`, `last friday of the month`."""
+    if match["nth_month"]:
+        months = [(day.year, day.month) for day in around_years(today, _month(match["nth_month"]), 1)]
+    else:
+        months = [shift_month(today, _OFFSETS[match["nth_rel"]])]
+    days = [day for year, month in months for day in _nth_of(match, year, month)]
+    if not match["nth_month"]:
+        return _one(days)
+    return tuple(sorted(days, key=lambda day: (day < today, abs((day - today).days)))), True, False
+
+
+def _nth_of(match: re.Match[str], year: int, month: int) -> list[date]:
+    last = match["nth_which"] == "last"
+    if match["nth_day"] == "day":
+        return [last_of_month(year, month)] if last else valid(year, month, int(match["nth_number"]))
+    weekday = _weekday(match["nth_day"])
+    if last:
+        end = last_of_month(year, month)
+        return [end - timedelta(days=(end.weekday() - weekday) % 7)]
+    first = date(year, month, 1)
+    day = first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (int(match["nth_number"]) - 1))
+    return [day] if day.month == month else []
+
+
+def _build_edge(match: re.Match[str], today: date) -> Built:
+    """`the end of the year`, `beginning of december`."""
+    begins = match["edge"] in ("beginning", "start")
+    if match["edge_rel"]:
+        year = today.year + _OFFSETS[match["edge_rel"]]
+        return _one([date(year, 1, 1) if begins else date(year, 12, 31)])
+    firsts = around_years(today, _month(match["edge_month"]), 1)
+    return tuple(first if begins else last_of_month(first.year, first.month) for first in firsts), True, False
+
+
+def _build_weekend(match: re.Match[str], today: date) -> Built:
+    """Its saturday; on a sunday `this weekend` is today."""
+    which = match["weekend_which"]
+    day = weekday_in_week(today, 5, {"last": -1, "next": 1}.get(which, 0))
+    return (max(day, today) if which not in ("last", "next") else day,), False, True
+
+
+def _weekday(name: str) -> int:
+    return next(index for index, day in enumerate(_WEEKDAYS) if day.startswith(name[:3]))
+
+
+def _coming(today: date, weekday: int) -> date:
+    return today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
 
 
 def _build_ago(match: re.Match[str], today: date) -> Built:
@@ -175,13 +246,18 @@ def _number(name: str) -> str:
 _ALTERNATION = (
     r"(?P<iso>\b(?P<iso_year>\d{4})[-/.](?P<iso_month>\d{1,2})[-/.](?P<iso_day>\d{1,2})\b)",
     r"(?P<slashed>\b(?P<sl_month>\d{1,2})/(?P<sl_day>\d{1,2})(?:/(?P<sl_year>\d{4}|\d{2}))?\b)",
+    rf"\b(?P<week_on>(?:(?P<wo_count>a|one|\d{{1,3}}) weeks? (?:from|on|after) (?P<wo_day>{_WEEKDAY}|today|tomorrow)|(?P<wo_day2>{_WEEKDAY}|today|tomorrow) week))\b",
+    rf"\b(?P<after_next>(?:the )?(?P<an_day>{_WEEKDAY}) after next)\b",
+    rf"\b(?P<nth>(?:the )?(?:(?P<nth_which>last)|(?P<nth_number>[1-5])(?:st|nd|rd|th)) (?P<nth_day>day|{_WEEKDAY}) (?:of|in) (?:(?P<nth_month>{_MONTH})|(?P<nth_rel>the|this|next|last|current)(?: current)? month))\b",
+    rf"\b(?P<edge_rule>(?:the )?(?P<edge>beginning|start|end) of (?:(?P<edge_rel>the|this|next|last) year|(?P<edge_month>{_MONTH})))\b",
+    r"\b(?P<weekend>(?:(?P<weekend_which>this|next|last|the|this coming) )?weekend)\b",
     rf"\b(?P<relative>{'|'.join(sorted(_RELATIVE, key=len, reverse=True))})\b",
     rf"\b(?P<month_day>(?P<md_month>{_MONTH})\.?,? (?:the )?{_number('md_day')}(?:,? (?:(?P<md_rel>last|this|next) year|(?P<md_year>{_YEAR})))?"
     rf"|(?:the )?{_number('dm_day')} (?:of )?(?P<dm_month>{_MONTH})\b(?:,? (?:(?P<dm_rel>last|this|next) year|(?:of )?(?P<dm_year>{_YEAR})))?)",
     rf"\b(?P<in_month>(?:on )?(?:the )?{_number('im_day')} (?:day )?of (?P<im_rel>last|this|next|the|previous|current|following)(?: current| same)? month"
     rf"|(?P<im_rel2>last|this|next) month(?:,? on)?(?: the)? {_number('im_day2')}"
     r"|(?:the )?(?P<im_edge>beginning|start|end) of (?:(?:the|this) )?(?:(?P<im_rel3>last|next) )?month)",
-    rf"\b(?P<weekday>(?:(?P<wd_which>last|past|this|next|coming|previous)\s+)?(?P<wd_day>{_WEEKDAY})(?P<wd_after> (?:of )?(?:last|next|this) week)?)\b",
+    rf"\b(?P<weekday>(?:(?P<wd_which>last|past|this coming|this|next|coming|previous)\s+)?(?P<wd_day>{_WEEKDAY})(?P<wd_after> (?:of )?(?:last|next|this) week)?)\b",
     rf"\b(?P<ago>(?:(?P<ago_count>{_COUNT}) (?P<ago_unit>day|week|fortnight|month|year)s? (?P<ago_side>ago|back|earlier|from now|from today|later|hence))"
     rf"|in (?:about )?(?P<in_count>{_COUNT}) (?P<in_unit>day|week|fortnight|month|year)s?(?:' time)?)\b",
     rf"\b(?P<festival_rule>(?:(?P<festival_rel>last|this|next)\s+)?(?P<festival>{'|'.join(sorted(_FESTIVALS, key=len, reverse=True))}))\b",
@@ -192,6 +268,11 @@ _RULE = re.compile("|".join(_ALTERNATION))
 _BUILDERS: dict[str, Callable[[re.Match[str], date], Built]] = {
     "iso": _build_iso,
     "slashed": _build_slashed,
+    "week_on": _build_week_on,
+    "after_next": _build_after_next,
+    "nth": _build_nth,
+    "edge_rule": _build_edge,
+    "weekend": _build_weekend,
     "relative": _build_relative,
     "month_day": _build_month_day,
     "in_month": _build_in_month,

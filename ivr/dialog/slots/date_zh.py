@@ -20,7 +20,7 @@ from ivr.dialog.slots.calendar import (
     weekday_in_week,
 )
 
-_RELATIVE = {"大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "昨晚": -1, "今天": 0, "今日": 0, "今早": 0, "今晚": 0, "当天": 0,
+_RELATIVE = {"大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "昨晚": -1, "昨儿": -1, "今儿": 0, "明儿": 1, "后儿": 2, "今天": 0, "今日": 0, "今早": 0, "今晚": 0, "当天": 0,
              "明天": 1, "明日": 1, "明早": 1, "明晚": 1, "后天": 2, "大后天": 3}  # fmt: skip
 _YEARS = {"前年": -2, "去年": -1, "今年": 0, "本年": 0, "明年": 1, "后年": 2}
 _FESTIVALS = {"元旦": (1, 1), "情人节": (2, 14), "妇女节": (3, 8), "劳动节": (5, 1), "儿童节": (6, 1), "国庆节": (10, 1),
@@ -78,7 +78,8 @@ def _build_in_month(match: re.Match[str], today: date) -> Built:
     year, month = shift_month(today, _offset(match["im_prefix"]))
     edge = match["im_edge"]
     if edge:
-        return _one([date(year, month, 1) if edge == "初" else last_of_month(year, month)])
+        days = {"初": date(year, month, 1), "中": date(year, month, 15)}
+        return (days.get(edge, last_of_month(year, month)),), False, edge == "中"
     return _one(valid(year, month, int(match["im_day"])))
 
 
@@ -93,6 +94,18 @@ def _build_ago(match: re.Match[str], today: date) -> Built:
     else:
         day = today + timedelta(days=sign * count * (1 if unit == "天" else 7))
     return (day,), False, half
+
+
+def _build_few(match: re.Match[str], today: date) -> Built:
+    """过三天, 前两天: two is said for a few."""
+    count = min(int(match["few"]), 36500)
+    sign = -1 if match["few_side"] == "前" else 1
+    return (today + timedelta(days=sign * count),), False, count == 2
+
+
+def _build_year_edge(match: re.Match[str], today: date) -> Built:
+    year = today.year + _YEARS[match["ye_year"] or "今年"]
+    return _one([date(year, 1, 1) if match["ye_edge"] == "初" else date(year, 12, 31)])
 
 
 def _build_festival(match: re.Match[str], today: date) -> Built:
@@ -119,8 +132,10 @@ _ALTERNATION = {
     "relative": f"(?P<relative>{'|'.join(sorted(_RELATIVE, key=len, reverse=True))})",
     "week": r"(?P<week>(?P<week_prefix>(?:上上|下下|上|下|这|本)个?)?的?(?:周|星期|礼拜)(?P<week_day>[1-7日天末]))(?!\d)",
     "month_day": rf"(?P<month_day>(?:(?P<md_year_word>{'|'.join(_YEARS)})|(?P<md_year>\d{{4}}|\d{{2}})年)?的?(?P<md_month>\d{{1,2}})月份?的?(?P<md_day>\d{{1,2}})[号日]?)(?!\d|天|个)",
-    "in_month": r"(?P<in_month>(?P<im_prefix>(?:上上|下下|上|下|这|本)个?|(?<!\d))月份?的?(?:(?P<im_day>\d{1,2})[号日]?|(?P<im_edge>初|底|末)))(?!\d)",
+    "in_month": r"(?P<in_month>(?P<im_prefix>(?:上上|下下|上|下|这|本)个?|(?<!\d))月份?的?(?:(?P<im_day>\d{1,2})[号日]?|(?P<im_edge>初|中(?!旬)|底|末)))(?!\d)",
     "ago": r"(?P<ago>(?:(?P<ago_count>\d+)|(?P<ago_half>半))个?(?P<ago_unit>天|周|星期|礼拜|月|年)(?P<ago_side>之前|以前|前|之后|以后|后))",
+    "few": r"(?P<few_rule>(?P<few_side>再?过|前)(?P<few>\d{1,4})天)",
+    "year_edge": rf"(?P<year_edge>(?P<ye_year>{'|'.join(_YEARS)})?的?年(?P<ye_edge>初|底|末))",
     "festival": rf"(?P<festival_rule>(?P<festival_year>{'|'.join(_YEARS)})?的?(?P<festival>{'|'.join(sorted(_FESTIVALS, key=len, reverse=True))}))",
     "day_rule": r"(?P<day_rule>(?<![\d月])(?P<day>\d{1,2})[号日])",
     "bare_rule": r"(?P<bare_rule>^\W*(?:是|就|在)?(?P<bare>\d{1,2})\W*吧?\W*$)",
@@ -133,6 +148,8 @@ _BUILDERS: dict[str, Callable[[re.Match[str], date], Built]] = {
     "month_day": _build_month_day,
     "in_month": _build_in_month,
     "ago": _build_ago,
+    "few_rule": _build_few,
+    "year_edge": _build_year_edge,
     "festival_rule": _build_festival,
     "day_rule": _build_day,
     "bare_rule": _build_bare,

@@ -10,7 +10,7 @@ from ivr.dialog.text.clean import HAN
 
 _GROUP = r"\d+(?!\d*(?:st|nd|rd|th)\b)"
 _RUN_EN = re.compile(rf"\b{_GROUP}(?:[\s,.\-]+(?:and\s+then\s+|then\s+|and\s+)?{_GROUP})*")
-_RUN_ZH = re.compile(r"\d+(?:[\s,，、.\-]*(?:然后|再|杠)?\d+)*")
+_RUN_ZH = re.compile(r"\d+(?:[\s,，、.\-]*(?:然后|再|杠|(?<=[2-9])个)?\d+)*")
 _CUE = re.compile(
     r"(?:尾号|卡号|号码|单号|编号|后\d*位|密码|验证码|ends?(?: in)?|ending(?: in)?|number|digits|code)\W*(?:是|为|is|are)?\W*$"
 )
@@ -32,6 +32,11 @@ def parse_digits(utterance: Utterance, settings: Settings) -> list[Parsed]:
     return good + [value for value in found if value.error] if good else found
 
 
+def repeated(run: str) -> str:
+    """`3个8` -> `888`: how runs of one digit are told in Mandarin."""
+    return re.sub(r"([2-9])个(\d)", lambda match: match[2] * int(match[1]), run)
+
+
 def _lengths(settings: Settings) -> tuple[int, int]:
     length = settings.get("length")
     if length is None:
@@ -45,12 +50,12 @@ def _lengths(settings: Settings) -> tuple[int, int]:
 def _read(utterance: Utterance, match: re.Match[str], shortest: int, longest: int) -> Parsed:
     canonical = utterance.canonical
     start, end = canonical.span(match.start(), match.end())
-    joined = re.sub(r"\D", "", match.group())
+    joined = re.sub(r"\D", "", repeated(match.group()))
     whole = len(_content(canonical.source)) <= len(_content(canonical.source[start:end])) + 1
     cue = bool(_CUE.search(canonical.text[: match.start()]))
     p = EXPLICIT if cue else BARE if whole else PART
     if not shortest <= len(joined) <= longest:
-        other = _split_tens(match.group(), shortest, longest)
+        other = _split_tens(repeated(match.group()), shortest, longest)
         if not other:
             return Parsed(joined, p, (start, end), "length", cue)
         joined, p = other, GUESS + 0.1

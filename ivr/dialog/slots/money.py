@@ -14,15 +14,18 @@ from ivr.dialog.slots.base import BARE, EXPLICIT, GUESS, PART, Parsed, Settings,
 
 _ZH_NUMBER = r"\d+(?:[.点]\d+)?"
 _ZH = re.compile(
-    rf"(?P<main>{_ZH_NUMBER})(?:块钱?|元钱?|圆|rmb|人民币)(?:零)?"
+    rf"(?P<main>{_ZH_NUMBER}|半(?=块|元))(?:块钱?|元钱?|圆|rmb|人民币)(?:零|0(?=\d[毛角]))?"
     rf"(?:(?P<jiao>\d)(?:(?:毛钱?|角)(?:(?P<tail>\d)(?![\d分点月号日]))?|(?![\d分百千万月号日天个年])))?(?:零?(?P<fen>\d{{1,2}})分)?(?P<half>半)?"
     rf"|(?P<jiao_only>\d+)(?:毛钱?|角)(?:(?P<fen_after>\d)分?)?|(?P<fen_only>\d+)分(?!钟|之|机)钱?"
     rf"|(?P<bare>{_ZH_NUMBER})(?![\d点号月日年天个位])"
 )
 _EN_UNIT = r"dollars?|bucks?|pounds?|quid|euros?|yuan|rmb|renminbi|kuai|usd|gbp|eur|cny"
+_WORDS = {"a": 1.0, "an": 1.0, "half a": 0.5, "half an": 0.5, "半": 0.5}
 _EN_NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _EN = re.compile(
-    rf"(?P<sign>[$£€¥]\s*)?(?P<main>{_EN_NUMBER})\s*(?P<unit>{_EN_UNIT})\b(?:\s*(?:and\s+)?(?P<cents>\d{{1,2}})\s*(?:cents?|pence|p|fen)?\b(?!\s*(?:dollars|st|nd|rd|th)))?"
+    rf"\bnot (?P<refused>{_EN_NUMBER}),? (?P<instead>{_EN_NUMBER})(?![\d.])(?! (?:st|nd|rd|th)\b)(?: (?:{_EN_UNIT})\b)?"
+    rf"|(?P<spelt>(?<!\d )\d(?: \d){{2,5}})(?!\d)(?! \d)(?: (?:{_EN_UNIT})\b)?"
+    rf"|(?P<sign>[$£€¥]\s*)?(?P<main>{_EN_NUMBER}|\bhalf an?\b|\ban?\b)\s*(?P<unit>{_EN_UNIT})\b(?:\s*(?:and\s+)?(?P<cents>\d{{1,2}})\s*(?:cents?|pence|p|fen)?\b(?!\s*(?:dollars|st|nd|rd|th)))?"
     rf"|[$£€¥]\s*(?P<symbol>{_EN_NUMBER})"
     rf"|(?P<cents_only>{_EN_NUMBER})\s*(?:cents?|pence|fen)\b|(?P<jiao>\d)\s*(?:jiao|mao)\b(?:\s*(?:and\s+)?(?P<fen>\d)\s*fen\b)?"
     rf"|(?P<first>{_EN_NUMBER})\s+(?P<second>\d{{2}})(?!\s*(?:\d|st\b|nd\b|rd\b|th\b|percent|%))\b(?:\s+(?P<pair_unit>{_EN_UNIT}))?"
@@ -70,6 +73,10 @@ def _amounts_zh(match: re.Match[str]) -> list[tuple[float, float]]:
 
 
 def _amounts_en(match: re.Match[str]) -> list[tuple[float, float]]:
+    if match["instead"]:  # "not fifteen fifty", as it comes without a comma
+        return [(_number(match["instead"]), PART)]
+    if match["spelt"]:  # "one five oh"
+        return [(_number(match["spelt"].replace(" ", "")), PART)]
     if match["main"]:
         return [(_number(match["main"]) + int(match["cents"] or 0) / 100, EXPLICIT)]
     if match["symbol"]:
@@ -93,4 +100,6 @@ def _pair(match: re.Match[str]) -> list[tuple[float, float]]:
 
 
 def _number(text: str) -> float:
+    if text in _WORDS:
+        return _WORDS[text]
     return float(text.replace(",", "").replace("点", "."))

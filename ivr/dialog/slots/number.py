@@ -13,6 +13,8 @@ _EN = re.compile(
 _ZH = re.compile(
     r"(?P<minus>负|零下|(?<!\d)-)?(?P<share>百分之)?(?P<number>\d+(?:[.点]\d+)?)(?P<half>个半)?(?P<percent>%)?"
 )
+_FEW = {"dozen": 12, "打": 12, "couple": 2, "pair": 2}
+_A_FEW = re.compile(r"\b(?P<half>half )?an? (?P<few>dozen|couple|pair)\b|(?P<count>\d*)(?P<zh>打)(?!电话)")
 _HALF = re.compile(r"(?<![\d点])半个|\b(?:a|one) half\b")
 
 
@@ -29,6 +31,9 @@ def parse_number(utterance: Utterance, settings: Settings) -> list[Parsed]:
         explicit = bool(match["minus"] or match["percent"] or groups.get("share"))
         p = EXPLICIT if explicit else BARE if _covers(canonical.source, span) else PART
         found.append(check_range(Parsed(plain_number(value), p, span, explicit=explicit), settings))
+    if (few := _A_FEW.search(canonical.text)) and not any(value.p == EXPLICIT for value in found):
+        value = _FEW[few["few"] or few["zh"]] * int(few["count"] or 1) * (0.5 if few["half"] else 1)
+        found = [check_range(Parsed(plain_number(value), BARE, canonical.span(few.start(), few.end())), settings)]
     if not found and (half := _HALF.search(canonical.text)):
         found.append(check_range(Parsed(0.5, PART, canonical.span(half.start(), half.end())), settings))
     return found

@@ -10,10 +10,13 @@ import re
 import phonenumbers
 
 from ivr.dialog.slots.base import BARE, EXPLICIT, PART, Parsed, Settings, Utterance
+from ivr.dialog.slots.digits import repeated
 
 _REGION = {"zh": "CN", "en": "US"}
+_OTHERS = ("CN", "US", "GB")
+"""Plans tried after the one asked for: the caller's language does not say where his telephone is."""
 _RUN = re.compile(
-    r"(?P<plus>\+|\bplus\s+|加|国际)?(?P<digits>\d(?:[\s\-().,，、]*(?:and\s+|then\s+|然后)?\d)*)(?:\s*(?:转|ext\.?|extension)\s*\d+)?"
+    r"(?P<plus>\+|\bplus\s+|加|国际)?(?P<digits>\d(?:[\s\-().,，、]*(?:and\s+|then\s+|然后|(?<=[2-9])个)?\d)*)(?:\s*(?:转|ext\.?|extension)\s*\d+)?"
 )
 
 
@@ -23,11 +26,11 @@ def parse_phone(utterance: Utterance, settings: Settings) -> list[Parsed]:
     canonical = utterance.canonical
     found = []
     for match in _RUN.finditer(canonical.text):
-        digits = re.sub(r"\D", "", match["digits"])
+        digits = re.sub(r"\D", "", repeated(match["digits"]))
         if len(digits) < 5:
             continue
         number = f"+{digits}" if match["plus"] else digits
-        error = "" if _valid(number, region) else "range"
+        error = "" if _known(number, region) else "range"
         start, end = canonical.span(match.start(), match.end())
         covers = len(re.sub(r"\W", "", canonical.source)) - len(re.sub(r"\W", "", canonical.source[start:end])) <= 6
         p = EXPLICIT if not error else BARE if covers else PART
@@ -35,12 +38,19 @@ def parse_phone(utterance: Utterance, settings: Settings) -> list[Parsed]:
     return found
 
 
-def _valid(number: str, region: str) -> bool:
+def _known(number: str, region: str) -> bool:
+    """In the plan of the region, or in one of the others; outside of China a possible length is enough, for numbers
+    made up for tests and those of other countries said without +."""
+    if any(_plan(number, each) == "valid" for each in dict.fromkeys((region, *_OTHERS))):
+        return True
+    return region != "CN" and _plan(number, region) == "possible"
+
+
+def _plan(number: str, region: str) -> str:
     try:
         parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
-        return False
+        return ""
     if phonenumbers.is_valid_number(parsed):
-        return True
-    # numbers made up for tests and numbers of other countries written without + still have a possible length
-    return phonenumbers.is_possible_number(parsed) and region != "CN"
+        return "valid"
+    return "possible" if phonenumbers.is_possible_number(parsed) else ""

@@ -15,7 +15,7 @@ _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 UNITS = {word: value for value, word in enumerate(_UNITS)} | {"nought": 0, "naught": 0, "nil": 0, "niner": 9}
 TEENS = {word: 10 + value for value, word in enumerate(_TEENS)}
 TENS = {word: 20 + 10 * value for value, word in enumerate(_TENS)} | {"fourty": 40}
-SCALES = {"thousand": 1000, "grand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
+SCALES = {"dozen": 12, "thousand": 1000, "grand": 1000, "k": 1000, "million": 1_000_000, "billion": 1_000_000_000}
 _FIRST_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 ORDINALS = {
     **{word: value for value, word in enumerate(_FIRST_ORDINALS, 1)},
@@ -79,6 +79,9 @@ def _read(tokens: list[Token], at: int, text: str) -> tuple[int, str]:
     word = tokens[at].text
     if word in _REPEATS:
         return _read_repeat(tokens, at)
+    vague_end, vague = _half_or_couple(tokens, at)
+    if vague:
+        return vague_end, vague
     if word in _ZEROS:
         return (at + 1, "0") if _among_digits(tokens, at) else (at + 1, "")
     end, value = _cardinal(tokens, at)
@@ -115,6 +118,27 @@ def _among_digits(tokens: list[Token], at: int) -> bool:
     return is_number(at - 1) or (is_digit(at + 1) and is_digit(at + 2))
 
 
+def _half_or_couple(tokens: list[Token], at: int) -> tuple[int, str]:
+    """`half a million`, `a couple of hundred`: only before a scale, else they count days, slices, friends."""
+    words = [_word(tokens, at + index) for index in range(4)]
+    if words[0] == "half" and words[1] in ("a", "an"):
+        count, scale_at = 0.5, at + 2
+    elif words[:2] == ["a", "couple"]:
+        count, scale_at = 2, at + 2 + (words[2] == "of")
+    else:
+        return at, ""
+    scale = 100 if _word(tokens, scale_at) == "hundred" else _scale(tokens, scale_at)
+    return (scale_at + 1, _trim(count * scale)) if scale else (at, "")
+
+
+def _scale(tokens: list[Token], at: int) -> int:
+    """Value of the scale word at `at`, 0 when there is none. `k` between letters and digits is a letter."""
+    word = _word(tokens, at)
+    if word == "k" and len(_word(tokens, at + 1)) == 1:
+        return 0
+    return SCALES.get(word, 0)
+
+
 def _plain(word: str) -> str | None:
     return word.replace(",", "") if word[0].isdigit() else None
 
@@ -143,7 +167,8 @@ def _below_thousand(tokens: list[Token], at: int) -> tuple[int, int | None]:
         value, end = value * 100, end + 1
         rest_at = end + (_word(tokens, end) == "and")
         rest_end, rest = _below_hundred(tokens, rest_at)
-        if rest and _word(tokens, rest_end) != "hundred":  # "one hundred and two hundred" are two numbers
+        digits = rest_at == end and rest is not None and rest < 10 and _word(tokens, rest_end) in UNITS  # 800 5 5 5
+        if rest and not digits and _word(tokens, rest_end) != "hundred":  # "one hundred and two hundred" are two
             value, end = value + rest, rest_end
     return end, value
 
@@ -151,25 +176,24 @@ def _below_thousand(tokens: list[Token], at: int) -> tuple[int, int | None]:
 def _cardinal(tokens: list[Token], at: int) -> tuple[int, str | None]:
     """A whole number (digits as text) from `at`; `end` = first token after it."""
     first = _plain(tokens[at].text)
-    if first is not None and _word(tokens, at + 1) not in {"hundred", *SCALES}:
+    factor = 100 if _word(tokens, at + 1) == "hundred" else _scale(tokens, at + 1)
+    if first is not None and not factor:
         return at + 1, first
     if first is not None and "." in first:
-        factor = 100 if _word(tokens, at + 1) == "hundred" else SCALES[_word(tokens, at + 1)]
         return at + 2, _trim(float(first) * factor)
     end, value = _below_thousand(tokens, at)
     if value is None:
         return at, None
     total, last_scale = 0, 10**12
-    while value is not None and 0 < SCALES.get(_word(tokens, end), 0) < last_scale and value:
-        last_scale = SCALES[_word(tokens, end)]
+    while value is not None and 0 < _scale(tokens, end) < last_scale and value:
+        last_scale = _scale(tokens, end)
         total += value * last_scale
         end += 1
         rest_at = end + (_word(tokens, end) == "and")
         rest_end, value = _below_thousand(tokens, rest_at)
         if not value:
             return end, str(total)
-        follower = SCALES.get(_word(tokens, rest_end), 0)
-        if follower >= last_scale:
+        if _scale(tokens, rest_end) >= last_scale:
             return end, str(total)
         end = rest_end
     return end, str(total + (value or 0))
@@ -190,6 +214,8 @@ def _ordinal(tokens: list[Token], at: int, end: int, value: str | None) -> tuple
 
 
 def _day_of_month(tokens: list[Token], at: int) -> bool:
+    if _word(tokens, at + 1).endswith("day") and _word(tokens, at + 2) in ("of", "in"):
+        return True  # the second tuesday in january
     return _word(tokens, at - 1) in ("the", "on") or _word(tokens, at - 1) in MONTHS or _word(tokens, at + 1) == "of"
 
 
@@ -203,10 +229,16 @@ def _fraction(tokens: list[Token], end: int, value: str) -> tuple[int, str]:
                 break
             digits, at = digits + digit, at + 1
         if digits:
-            return at, f"{value}.{digits}"
+            return _scaled(tokens, at, f"{value}.{digits}")
     if [_word(tokens, end + i) for i in range(3)] == ["and", "a", "half"] and value.isdigit():
-        return end + 3, f"{value}.5"
+        return _scaled(tokens, end + 3, f"{value}.5")
     return end, value
+
+
+def _scaled(tokens: list[Token], end: int, value: str) -> tuple[int, str]:
+    """`two point five million`, `two and a half thousand`."""
+    scale = _scale(tokens, end)
+    return (end + 1, _trim(float(value) * scale)) if scale else (end, value)
 
 
 def _word(tokens: list[Token], at: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-DIGITS = {"零": 0, "〇": 0, "一": 1, "幺": 1, "二": 2, "两": 2, "俩": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8,
+DIGITS = {"零": 0, "〇": 0, "一": 1, "幺": 1, "二": 2, "两": 2, "俩": 2, "三": 3, "仨": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8,
           "九": 9, "壹": 1, "贰": 2, "叁": 3, "肆": 4, "伍": 5, "陆": 6, "柒": 7, "捌": 8, "玖": 9}  # fmt: skip
 _FORMAL_UNITS = str.maketrans("拾佰仟萬億廿", "十百千万亿廿")
 _UNITS = {"十": 10, "百": 100, "千": 1000}
@@ -19,13 +19,16 @@ _ARABIC = re.compile(
     r"(?P<number>\d+(?:,\d{3})+|\d+)(?P<fraction>\.\d+)?(?:(?P<unit>[十百千万亿])(?P<short>\d)?(?![\d号年月日点]))?"
 )
 _DECIMAL = re.compile(rf"(?P<whole>{_D})点(?P<fraction>{_D}+)(?P<unit>[万亿千百])")
+_RADIO = re.compile(f"(?:{_D}|[洞拐勾])+")
+_RADIO_DIGITS = str.maketrans("洞拐勾", "零七九")
+"""How digits are told apart on a bad line; beside plain digits only, for they are words of their own."""
 _START = re.compile(rf"[\d十廿{''.join(DIGITS)}]")
 _UNIT_VALUES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
 
 def find_numbers(text: str) -> list[tuple[int, int, str]]:
     """All numbers in `text` as (start, end, digits), left to right. Strings of single digits keep their zeros."""
-    text = text.translate(_FORMAL_UNITS)
+    text = _RADIO.sub(_plain_digits, text.translate(_FORMAL_UNITS))
     found: list[tuple[int, int, str]] = []
     at = 0
     while match := _START.search(text, at):
@@ -35,6 +38,11 @@ def find_numbers(text: str) -> list[tuple[int, int, str]]:
             found.append((at, end, digits))
         at = max(end, at + 1)
     return found
+
+
+def _plain_digits(match: re.Match[str]) -> str:
+    run = match.group()
+    return run.translate(_RADIO_DIGITS) if len(run) > 3 and any(char in DIGITS for char in run) else run
 
 
 def _read(text: str, at: int) -> tuple[int, str]:
