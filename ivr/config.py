@@ -109,8 +109,17 @@ class SynthesisSection(_Section):
 class CallSection(_Section):
     """Turn-taking. What a designer sets a step (`listen`) comes before these."""
 
-    detector: Literal["webrtc", "silero", "energy"] = Field(default="webrtc", description="Voice detector.")
-    onset_ms: int = Field(default=60, ge=20, le=400, description="Voice that counts as speech (ms within 100 ms).")
+    detector: Literal["auto", "hybrid", "webrtc", "silero", "energy"] = Field(
+        default="auto",
+        description="Voice detector. `hybrid` joins the fast `webrtc` and the sure `silero`; `auto` is `hybrid` where "
+        "its model is fetched, else `webrtc`.",
+    )
+    onset_ms: int = Field(
+        default=40,
+        ge=20,
+        le=400,
+        description="Voice that counts as speech (ms). Less yields sooner, and lowers prompts for more noises.",
+    )
     duck_db: float = Field(
         default=-12.0, ge=-40, le=0, description="How much a prompt is lowered at the caller's voice."
     )

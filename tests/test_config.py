@@ -78,7 +78,7 @@ def test_tables_and_lists_come_from_the_file(tmp_path: Path) -> None:
         ("[sip]\nport = 70000\n", "sip.port: Input should be less than or equal to 65535 (given: 70000)"),
         ('[sip]\nport = "many"\n', "sip.port: Input should be a valid integer, unable to parse string as an integer "
                                    "(given: 'many')"),
-        ('[call]\ndetector = "e"\n', "call.detector: Input should be 'webrtc', 'silero' or 'energy' (given: 'e')"),
+        ('[call]\ndetector = "e"\n', "call.detector: Input should be 'auto', 'hybrid', 'webrtc', 'silero' or 'energy' (given: 'e')"),
         ("[call]\nonset_ms = 5\n", "call.onset_ms: Input should be greater than or equal to 20 (given: 5)"),
         ('[[desk.agents]]\nname = "Ann"\n', "desk.agents.0.uri: Field required"),
         ('sip = "here"\n', "sip: Input should be a valid dictionary or instance of SipSection (given: 'here')"),

@@ -1,13 +1,15 @@
 """Voice detectors: how likely is it that a frame holds speech?
 
-`webrtc` is the default (2 us a frame, no model), `silero` the better one in noise (a neural network, about 100 us a
-frame), `energy` needs nothing but numpy. Others plug in by the entry point group `ivr.voice_detectors`: a name and a
-class or function that takes settings as keywords and returns a `VoiceDetector`.
+`hybrid` is what calls use: as fast as `webrtc` (2 us a frame, no model), and nearly as hard to fool as `silero` (a
+neural network, about 100 us a frame). `energy` needs nothing but numpy. Others plug in by the entry point group
+`ivr.voice_detectors`: a name and a class or function that takes settings as keywords and returns a `VoiceDetector`.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -18,7 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import webrtcvad
 
-from ivr.audio.frame import FRAME_SAMPLES, SAMPLE_RATE, Samples
+from ivr.audio.frame import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Samples
 from ivr.audio.levels import rms_dbfs
 from ivr.errors import ConfigError, EngineError, ModelError
 
@@ -118,7 +120,8 @@ class SileroDetector:
     """Silero VAD (v5 and later, MIT) in onnxruntime on one thread.
 
     The network takes 512 samples at a time and a frame has 320, so its answer is up to one frame old: `detect` returns
-    the latest. Raises ModelError when `model_path` is missing or is no such network.
+    the latest. All detectors of a process share the network. Raises ModelError when `model_path` is missing or is no
+    such network.
     """
 
     name = "silero"
@@ -128,21 +131,7 @@ class SileroDetector:
     """Samples of the window before, which the network wants in front of each."""
 
     def __init__(self, model_path: str | Path) -> None:
-        import onnxruntime  # heavy: only those who choose this detector pay for it
-
-        path = Path(model_path)
-        if not path.is_file():
-            raise ModelError(f"{path}: no such model; fetch it with: ivr models fetch silero-vad")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # its errors come as exceptions; the same text on stderr would only confuse
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors have no common base of their own
-            raise ModelError(f"{path}: onnxruntime cannot load it as a model: {_first_line(error)}") from error
-        names = {port.name for port in self._session.get_inputs()}
-        if names != {"input", "state", "sr"}:
-            raise ModelError(f"{path}: not Silero VAD v5 or later: its inputs are {', '.join(sorted(names))}")
+        self._session = _silero_network(Path(model_path))
         self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
         self._probability = 0.0
         self._filled = 0
@@ -176,12 +165,114 @@ class SileroDetector:
         self._filled = rest
 
 
+@functools.cache
+def _silero_network(path: Path) -> Any:
+    import onnxruntime  # heavy: only those who choose this detector pay for it
+
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model; fetch it with: ivr models fetch silero-vad")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # its errors come as exceptions; the same text on stderr would only confuse
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no common base of their own
+        raise ModelError(f"{path}: onnxruntime cannot load it as a model: {_first_line(error)}") from error
+    names = {port.name for port in session.get_inputs()}
+    if names != {"input", "state", "sr"}:
+        raise ModelError(f"{path}: not Silero VAD v5 or later: its inputs are {', '.join(sorted(names))}")
+    return session
+
+
+@dataclass(frozen=True, slots=True)
+class HybridSettings:
+    """How `HybridDetector` joins its two opinions."""
+
+    mode: int = 1
+    """WebRTC's: 1 takes soft onsets; what it takes too much the network takes away."""
+    grace_ms: int = 300
+    """So long WebRTC's word stands alone: the network needs 100 to 270 ms to know a voice."""
+    sure: float = 0.5
+    """The network's probability from which a frame is voice."""
+    doubt: float = 0.15
+    """Below this for `hold_ms` a frame is no voice, whatever WebRTC says."""
+    hold_ms: int = 160
+    gap_ms: int = 100
+    """A pause longer than this ends a run of voice; the next one has its own grace."""
+    lookback_ms: int = 100
+    """Sound from before a run that the network hears first."""
+    idle_ms: int = 300
+    """The network rests when WebRTC has heard no voice for so long: a silent line costs nothing."""
+
+
+class HybridDetector:
+    """WebRTC's detector says when a voice begins (20-60 ms), Silero's network whether it was one.
+
+    A run of voice is believed for `grace_ms`; from then on only what the network takes for speech. So a prompt is
+    lowered as fast as by the one, and rain, music or a slamming door hold the line no longer than with the other.
+    """
+
+    name = "hybrid"
+
+    def __init__(self, model_path: str | Path, **settings: float) -> None:
+        try:
+            self._settings = HybridSettings(**settings)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise ConfigError(f"voice detector hybrid: {error}") from None
+        self._fast = WebRtcDetector(self._settings.mode)
+        self._slow = SileroDetector(model_path)
+        self._grace, self._gap, self._hold, self._idle = (
+            int(ms) // FRAME_MS
+            for ms in (self._settings.grace_ms, self._settings.gap_ms, self._settings.hold_ms, self._settings.idle_ms)
+        )
+        self.reset()
+
+    def detect(self, block: Samples) -> float:
+        fast = self._fast.detect(block) >= 0.5
+        slow = self._second_opinion(block, fast)
+        if fast:
+            self._run += 1
+            self._pause = 0
+        else:
+            self._pause += 1
+            if self._pause > self._gap:
+                self._run = 0
+        if slow >= self._settings.sure:
+            return slow
+        believed = 0 < self._run <= self._grace or self._unsure <= self._hold
+        return 1.0 if fast and believed else min(slow, 0.49)
+
+    def reset(self) -> None:
+        self._fast.reset()
+        self._slow.reset()
+        self._before: deque[Samples] = deque(maxlen=int(self._settings.lookback_ms) // FRAME_MS)
+        self._awake = False
+        self._run = 0
+        self._pause = self._gap + 1
+        self._unsure = self._hold + 1
+        """Frames since the network last leaned towards speech."""
+
+    def _second_opinion(self, block: Samples, fast: bool) -> float:
+        if fast and not self._awake:
+            self._awake = True
+            self._slow.reset()
+            for past in self._before:
+                self._slow.detect(past)
+        elif self._awake and not fast and self._pause >= self._idle:
+            self._awake = False
+        self._before.append(block)
+        slow = self._slow.detect(block) if self._awake else 0.0
+        leaning = slow >= self._settings.sure or (slow >= self._settings.doubt and self._unsure < self._hold)
+        self._unsure = 0 if leaning else self._unsure + 1
+        return slow
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 DETECTORS: Mapping[str, Callable[..., VoiceDetector]] = MappingProxyType(
-    {detector.name: detector for detector in (WebRtcDetector, SileroDetector, EnergyDetector)}
+    {detector.name: detector for detector in (WebRtcDetector, SileroDetector, HybridDetector, EnergyDetector)}
 )
 """Those that come with `ivr`, by name."""
 

@@ -37,6 +37,7 @@ from ivr.errors import InputError
 from ivr.replay.engines import ReplayEngines
 from ivr.replay.report import CallReport, report_of
 from ivr.replay.shell import Latencies, SyncShell
+from ivr.service.detectors import AUTO, detector_maker
 from ivr.service.recorder import CALL, JOURNAL, RECORDING
 
 _TAIL_MS = 12_000
@@ -52,7 +53,7 @@ class ReplayOptions:
     language: str = ""
     caller: str = ""
     started_at: str = _STARTED
-    detector: str = "webrtc"
+    detector: str = AUTO
     by_turns: bool = False
     record: Path | None = None
     """Folder for each replay as a stored call of its own: stereo recording, journal, head."""
@@ -145,7 +146,7 @@ class _Run:
 
     def __init__(self, bundle: Bundle, engines: ReplayEngines, options: ReplayOptions, context: CallContext) -> None:
         self.session = CallSession(
-            bundle, context, create_detector(options.detector), SpokenWords(), settings_for(bundle, options.settings)
+            bundle, context, detector_maker(options.detector)(), SpokenWords(), settings_for(bundle, options.settings)
         )
         self.shell = SyncShell(self.session, engines, options.latencies)
         queues = queue_statuses(bundle, is_open=options.queues_open)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Protocol
 
 from ivr.audio.frame import Samples
-from ivr.audio.vad import create_detector
 from ivr.backend.request import Environment
 from ivr.call.driver import CallDriver
 from ivr.call.events import HangUp, OverlayChanged
@@ -23,6 +22,7 @@ from ivr.dialog.bundle import Bundle
 from ivr.dialog.codec import encode
 from ivr.dialog.events import CallContext, JsonValue, QueueStatus
 from ivr.service.calls import CallServices
+from ivr.service.detectors import AUTO, detector_maker
 from ivr.service.recorder import FileRecorder, RecorderThread
 from ivr.transport.base import CallInfo, MediaLeg
 from ivr.transport.pacer import Pacer
@@ -64,7 +64,7 @@ class QueueBoard(Protocol):
 @dataclass(frozen=True, slots=True)
 class HotlineSettings:
     data: Path
-    detector: str = "webrtc"
+    detector: str = AUTO
     record: bool = True
     call: CallSettings = field(default_factory=CallSettings)
     music: Samples | None = None
@@ -83,6 +83,7 @@ class Hotline:
         self.overlay: Callable[[], dict[str, JsonValue]] = dict
         """What operators changed, as CallStarted takes it; asked at the start of each call."""
         self._settings = settings
+        self._detector = detector_maker(settings.detector)
         self._services = services
         self._pacer = pacer
         self._recorder = recorder
@@ -116,7 +117,7 @@ class Hotline:
         recorder = FileRecorder(self._recorder, folder, head, sound=self._settings.record)
         limit = bundle.definition.hotline.defaults.limits.call_ms
         session = CallSession(
-            bundle, context, create_detector(self._settings.detector), SpokenWords(),
+            bundle, context, self._detector(), SpokenWords(),
             dataclasses.replace(self._settings.call, call_limit_ms=limit), self._settings.music,
         )  # fmt: skip
         record = CallRecord(

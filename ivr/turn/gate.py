@@ -22,10 +22,11 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    onset_ms: int = 60
-    """Voice needed within `window_ms` to call it speech. Lower reacts faster and to more noise."""
-    window_ms: int = 100
-    """Window in which `onset_ms` of voice must lie."""
+    onset_ms: int = 40
+    """Voice needed within `window_ms` to call it speech. Lower reacts faster and to more noise; a noise costs no more
+    than a prompt that is lowered for a moment."""
+    window_ms: int = 80
+    """Window in which `onset_ms` of voice must lie: a plosive and the vowel behind it."""
     above_noise_db: float = 6.0
     """A block counts as voice only this far above the line's noise floor."""
     quietest_dbfs: float = -52.0
@@ -33,17 +34,21 @@ class GateSettings:
 
 
 class NoiseFloor:
-    """Level of the line when nobody speaks (dBFS): falls at once, rises 1 dB a second."""
+    """Level of the line when nobody speaks (dBFS): falls at once, rises 1 dB a second, and 10 while what is heard is no
+    voice: rain and music become the line's background, above which a voice is heard at once."""
 
     def __init__(self, start_dbfs: float = -65.0) -> None:
         self.level_dbfs = start_dbfs
-        self._rise_db = FRAME_MS / 1000.0
+        self._slow_db = FRAME_MS / 1000.0
+        self._fast_db = 10.0 * FRAME_MS / 1000.0
 
-    def update(self, level_dbfs: float) -> None:
+    def update(self, level_dbfs: float, *, voice: bool = True) -> None:
+        """Take a block's level; `voice` = the detector says it may be one."""
         if level_dbfs < self.level_dbfs:
             self.level_dbfs = max(level_dbfs, -90.0)
         else:
-            self.level_dbfs = min(self.level_dbfs + self._rise_db, -35.0)
+            rise = self._slow_db if voice else self._fast_db
+            self.level_dbfs = min(self.level_dbfs + rise, max(level_dbfs, self.level_dbfs), -35.0)
 
 
 class SpeechGate:
@@ -66,7 +71,7 @@ class SpeechGate:
 
     def is_voice(self, probability: float, level_dbfs: float) -> bool:
         """Whether a block is voice: the detector says so, and it stands out from the line's noise."""
-        self.noise.update(level_dbfs)
+        self.noise.update(level_dbfs, voice=probability >= 0.5)
         floor = max(self.noise.level_dbfs + self.settings.above_noise_db, self.settings.quietest_dbfs)
         return probability >= 0.5 and level_dbfs >= floor
 

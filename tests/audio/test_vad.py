@@ -10,7 +10,7 @@ import pytest
 
 from ivr.audio import vad
 from ivr.audio.frame import FRAME_SAMPLES, SILENCE, Samples
-from ivr.audio.vad import EnergyDetector, SileroDetector, VoiceDetector, WebRtcDetector, create_detector
+from ivr.audio.vad import EnergyDetector, HybridDetector, SileroDetector, VoiceDetector, WebRtcDetector, create_detector
 from ivr.audio.wav import iter_frames
 from ivr.errors import ConfigError, ModelError
 
@@ -33,6 +33,7 @@ def detectors() -> list[object]:
         pytest.param(WebRtcDetector, id="webrtc"),
         pytest.param(EnergyDetector, id="energy"),
         pytest.param(lambda: SileroDetector(SILERO), id="silero", marks=FETCHED),
+        pytest.param(lambda: HybridDetector(SILERO), id="hybrid", marks=FETCHED),
     ]
 
 
@@ -108,6 +109,33 @@ def test_energy_takes_settings() -> None:
         EnergyDetector(loudness=3.0)
 
 
+def held(detector: VoiceDetector, path: Path) -> list[bool]:
+    """The detector's word on each 20 ms of a recording."""
+    return [detector.detect(frame) >= 0.5 for frame in iter_frames(path)]
+
+
+@pytest.mark.parametrize("noise", ["Rain_1-26222-A.wav", "Dog_bark_2-122104-B.wav"])
+@pytest.mark.models
+@pytest.mark.skipif(not SILERO.is_file(), reason="no Silero model; fetch it with: ivr models fetch silero-vad")
+def test_hybrid_lets_go_of_what_is_no_voice(noise: str) -> None:
+    path = ROOT / "audio_fixtures" / "noise_esc10" / noise
+    fast, both = held(WebRtcDetector(1), path), held(HybridDetector(SILERO), path)
+    assert sum(both) <= sum(fast) // 2
+
+
+@pytest.mark.models
+@pytest.mark.skipif(not SILERO.is_file(), reason="no Silero model; fetch it with: ivr models fetch silero-vad")
+def test_hybrid_is_as_fast_as_webrtc_and_keeps_speech() -> None:
+    fast, both = held(WebRtcDetector(1), SPEECH), held(HybridDetector(SILERO), SPEECH)
+    assert both.index(True) <= fast.index(True)
+    assert sum(both) >= 0.9 * sum(fast)
+
+
+def test_hybrid_takes_settings() -> None:
+    with pytest.raises(ConfigError, match=r"^voice detector hybrid: .*unexpected keyword argument 'loudness'$"):
+        HybridDetector(SILERO, loudness=3.0)
+
+
 def test_silero_model_missing(tmp_path: Path) -> None:
     path = tmp_path / "no.onnx"
     with pytest.raises(ModelError) as caught:
@@ -132,7 +160,7 @@ def test_detectors_by_name() -> None:
 def test_unknown_name_and_setting() -> None:
     with pytest.raises(ConfigError) as caught:
         create_detector("sileroo")
-    assert str(caught.value) == "no voice detector is called 'sileroo'; known: energy, silero, webrtc"
+    assert str(caught.value) == "no voice detector is called 'sileroo'; known: energy, hybrid, silero, webrtc"
     with pytest.raises(ConfigError, match=r"^voice detector webrtc: .*unexpected keyword argument 'modus'$"):
         create_detector("webrtc", modus=2)
 
@@ -145,7 +173,7 @@ def test_plugins_come_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(vad, "entry_points", installed)
     assert isinstance(create_detector("mine", margin_db=6.0), EnergyDetector)
-    with pytest.raises(ConfigError, match=r"known: energy, mine, silero, webrtc$"):
+    with pytest.raises(ConfigError, match=r"known: energy, hybrid, mine, silero, webrtc$"):
         create_detector("yours")
 
 
