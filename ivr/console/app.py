@@ -12,6 +12,7 @@ from ivr.console.api import calls as api_calls
 from ivr.console.api import events as api_events
 from ivr.console.api import floor as api_floor
 from ivr.console.api import people as api_people
+from ivr.console.api import phone as api_phone
 from ivr.console.api import tickets as api_tickets
 from ivr.console.api.openapi import document
 from ivr.console.context import CONSOLE, Console
@@ -31,6 +32,7 @@ async def _openapi(request: web.Request) -> web.Response:
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/openapi.json", _openapi, EVERYBODY, "This description", "api"),
     *api_people.ROUTES, *api_calls.ROUTES, *api_floor.ROUTES, *api_tickets.ROUTES, *api_events.ROUTES,
+    *api_phone.ROUTES,
     *account.ROUTES, *floor.ROUTES, *tickets.ROUTES, *calls.ROUTES, *admin.ROUTES,
 )  # fmt: skip
 

@@ -10,6 +10,8 @@ from ivr.acd.floor import Floor
 from ivr.acd.waiting import Call as FloorCall
 from ivr.call.events import CallEvent
 from ivr.console.models import AgentView, FloorView, Line, LiveCall, QueueView, WaitingView
+from ivr.desk.browser_phones import BrowserPhones
+from ivr.desk.config import AgentSettings
 from ivr.desk.packet import Packet
 from ivr.transport.base import CallInfo
 
@@ -40,8 +42,11 @@ class Desk(Protocol):
     """`ivr.desk.desk.HumanDesk`, as far as the console uses it."""
 
     floor: Floor
+    browsers: BrowserPhones
 
     def packet(self, call_id: str) -> Packet | None: ...
+    def settings_of(self, agent: str) -> AgentSettings | None: ...
+    def add_agent(self, agent: AgentSettings) -> None: ...
     def sign_in(self, agent: str) -> None: ...
     def sign_out(self, agent: str) -> None: ...
     def pause(self, agent: str, reason: str) -> None: ...

@@ -23,7 +23,7 @@ class AgentSettings(_Section):
     """One agent."""
 
     name: str = Field(min_length=1, max_length=100, description="Name, unique.")
-    uri: str = Field(description="SIP address of the phone: sip:ann@192.0.2.7:5060.")
+    uri: str = Field(description="SIP address of the phone, sip:ann@192.0.2.7:5060, or `browser`: the desk's page.")
     queues: tuple[str, ...] | dict[str, int] = Field(
         default=(), description="Queues served, or {queue: tier}; empty = those whose skills they have."
     )

@@ -20,8 +20,9 @@ from ivr.acd.config import parse_priority
 from ivr.acd.floor import RING_GRACE_S, Floor
 from ivr.acd.waiting import Arrival, CallState
 from ivr.call.events import EngineEvent, EnterQueue, QueueChanged
+from ivr.desk.browser_phones import BrowserPhones
 from ivr.desk.clock import SteadyClock
-from ivr.desk.config import DeskConfig, QueueLike, floor_config
+from ivr.desk.config import AgentSettings, DeskConfig, QueueLike, agent_config, floor_config
 from ivr.desk.lines import CallerLine, Dialer, LegFactory
 from ivr.desk.packet import Packet, PacketCaller, as_json, build_packet
 from ivr.desk.ringing import Ring, Ringer
@@ -72,7 +73,7 @@ class HumanDesk:
     def __init__(
         self, config: DeskConfig, queues: Mapping[str, QueueLike], sip: Dialer, legs: LegFactory,
         store: Store | None = None, clock: Callable[[], float] | None = None,
-        line_of: Callable[[str], CallerLine | None] = lambda call_id: None,
+        line_of: Callable[[str], CallerLine | None] = lambda call_id: None, browsers: BrowserPhones | None = None,
     ) -> None:  # fmt: skip
         self.config = config
         self._clock = clock or SteadyClock()
@@ -80,7 +81,9 @@ class HumanDesk:
         self._queues = dict(queues)
         self._agents = {agent.name: agent for agent in config.agents}
         self._store = store
-        self._ringer = Ringer(config, sip, legs, line_of, self)
+        self.browsers = browsers or BrowserPhones()
+        """Agents' pages that ring."""
+        self._ringer = Ringer(config, sip, legs, line_of, self, self.browsers)
         self._entries: dict[str, _Entry] = {}
         """By the id on the floor: the call's own, with a number for those who queue again."""
         self._current: dict[str, str] = {}
@@ -121,6 +124,7 @@ class HumanDesk:
         for task in rings:
             task.cancel()
         await asyncio.gather(*rings, *self._tasks, return_exceptions=True)
+        await self.browsers.close()
 
     # -- the call's side
 
@@ -192,6 +196,14 @@ class HumanDesk:
         return packet.model_copy(update={"wait_s": round(max(0.0, self._clock() - entry.entered_at), 1)})
 
     # -- the agents' side
+
+    def settings_of(self, agent: str) -> AgentSettings | None:
+        return self._agents.get(agent)
+
+    def add_agent(self, agent: AgentSettings) -> None:
+        """Somebody who is not in the configuration takes calls too, or with another phone. Raises ConfigError."""
+        self._soon(self.floor.put_agent(agent_config(agent), self._clock()))
+        self._agents[agent.name] = agent
 
     def sign_in(self, agent: str) -> None:
         """Raises ConfigError for nobody's name, as the next three do."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ivr.acd.commands import RefuseKind
+from ivr.desk.browser_phones import BROWSER, CHAT, BrowserPhones
 from ivr.desk.config import AgentSettings, DeskConfig
 from ivr.desk.lines import AgentCall, AgentMedia, CallerLine, Dialer, LegFactory
 from ivr.errors import RtpError, TransportError
@@ -70,13 +71,15 @@ class Ringer:
         legs: LegFactory,
         line_of: Callable[[str], CallerLine | None],
         floor: Floor,
+        browsers: BrowserPhones | None = None,
     ) -> None:
         self._config, self._sip, self._legs, self._line_of, self._floor = config, sip, legs, line_of, floor
+        self._browsers = browsers or BrowserPhones()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def run(self, ring: Ring) -> None:
         """Until the talk is over or the offer has failed. Cancelling it stops the ringing, or hangs the agent up."""
-        if ring.agent.connect == "refer":
+        if ring.agent.connect == "refer" and not _in_browser(ring):
             line = self._line_of(ring.info.call_id)
             if line is not None and await self._transfer(ring, line):
                 return
@@ -114,8 +117,9 @@ class Ringer:
 
     async def _bridge(self, ring: Ring) -> None:
         lost: list[Callable[[], None]] = []
+        legs: LegFactory = self._browsers if _in_browser(ring) else self._legs
         try:
-            media = self._legs.open(lambda: lost[0]() if lost else None)
+            media = legs.open(lambda: lost[0]() if lost else None)
         except RtpError as error:
             _log.error("call %s: no audio for agent %s: %s", ring.info.call_id, ring.agent.name, error)
             self._floor.refused(ring, "failed")
@@ -133,10 +137,15 @@ class Ringer:
         config, caller = self._config, ring.info.caller
         from_uri = f"sip:{caller}@{config.from_domain}" if config.from_domain and caller else ""
         credentials = Credentials(config.user, config.password) if config.user else None
-        headers = (("X-Call-Id", ring.info.call_id), ("X-Queue", ring.queue))
+        headers: tuple[tuple[str, str], ...] = (("X-Call-Id", ring.info.call_id), ("X-Queue", ring.queue))
+        dialer: Dialer = self._sip
+        target = ring.agent.uri
+        if _in_browser(ring):
+            dialer, target = self._browsers, f"{BROWSER}:{ring.agent.name}"
+            headers += (("X-Caller", caller), ("X-Transport", ring.info.transport))
         try:
-            return await self._sip.dial(
-                ring.agent.uri, media.local, from_uri=from_uri, headers=headers,
+            return await dialer.dial(
+                target, media.local, from_uri=from_uri, headers=headers,
                 timeout_s=ring.ring_s + DIAL_GRACE_S, credentials=credentials,
             )  # fmt: skip
         except CallFailed as error:
@@ -180,6 +189,11 @@ class Ringer:
         task = asyncio.get_running_loop().create_task(call.bye(reason))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def _in_browser(ring: Ring) -> bool:
+    """The desk's page is the agent's phone: by the agent's own setting, or because a chat has no other."""
+    return ring.agent.uri == BROWSER or ring.info.transport == CHAT
 
 
 def refusal(code: int) -> Literal["no_answer", "rejected", "busy", "failed"]:

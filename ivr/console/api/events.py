@@ -32,7 +32,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse(heartbeat=20.0, max_msg_size=1024)
     await socket.prepare(request)
     async with console_of(request).hub.watch(topics) as watcher:
-        tasks = [asyncio.create_task(work) for work in (_send(socket, watcher), _check(request, socket))]
+        tasks = [asyncio.create_task(work) for work in (_send(socket, watcher), check_session(request, socket))]
         try:
             async for message in socket:  # nothing is asked of us; this notices the end
                 if message.type is WSMsgType.ERROR:
@@ -50,7 +50,7 @@ async def _send(socket: web.WebSocketResponse, watcher: Watcher) -> None:
     await socket.close(code=TOO_SLOW, message=b"too slow")
 
 
-async def _check(request: web.Request, socket: web.WebSocketResponse) -> None:
+async def check_session(request: web.Request, socket: web.WebSocketResponse) -> None:
     """A session that ends takes its sockets along; watching alone does not keep it alive."""
     console, token = console_of(request), request.cookies.get(SESSION_COOKIE, "")
     while True:
