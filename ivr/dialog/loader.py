@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from ivr.dialog.mend import mended, words_of_text
 from ivr.dialog.problems import Problems, did_you_mean
 from ivr.dialog.schema import (
     Action,
@@ -160,6 +161,7 @@ class _Parser:
         before = len(self.problems)
         data = read_yaml(raw, name, self.problems)
         if data is None and len(self.problems) > before:
+            self.problems.lose(name, words_of_text(raw[:MAX_BYTES]))
             return
         start = Position(name, 1, 1)
         if name == "hotline.yaml":
@@ -192,7 +194,8 @@ def _add_once(into: dict[str, Any], key: str, node: Node, at: Position, what: st
 
 
 def validate(model: type[NodeT], data: Any, start: Position, problems: Problems) -> NodeT | None:
-    """One file's data as a model; what is wrong goes to `problems`. None when nothing usable is left."""
+    """One file's data as a model, without its faulty parts; what is wrong goes to `problems`. None when nothing usable
+    is left."""
     if data is None:
         problems.add(start, "E00", f"{start.file} is empty", f"it needs at least `{next(iter(model.keys()))}`")
         return None
@@ -204,7 +207,7 @@ def validate(model: type[NodeT], data: Any, start: Position, problems: Problems)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             _report(details, data, start, problems)
-        return None
+        return mended(model, data, error, problems)
 
 
 def _report(details: ErrorDetails, data: YamlMap, start: Position, problems: Problems) -> None:

@@ -20,6 +20,10 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, int, int, str, str], Problem] = {}
+        self.lost: set[str] = set()
+        """Names in parts that could not be read."""
+        self.mended_files: set[str] = set()
+        """Files of which such parts were left out."""
 
     def add(self, at: Position, code: str, message: str, hint: str = "") -> None:
         """Note one problem. The first letter of the code (E, W) is its severity."""
@@ -30,6 +34,17 @@ class Problems:
             key,
             Problem(at.file, at.line, at.column, code, severity, message, hint, anchor),  # type: ignore[arg-type]
         )
+
+    def lose(self, file: str, names: Iterable[str]) -> None:
+        """A part of a file could not be read; what it may define is not missing elsewhere."""
+        self.mended_files.add(file)
+        self.lost.update(names)
+
+    def extend(self, found: Iterable[Problem]) -> None:
+        """Problems that were found apart."""
+        for problem in found:
+            key = (problem.file, problem.line, problem.column, problem.code, problem.message)
+            self._found.setdefault(key, problem)
 
     def __len__(self) -> int:
         return len(self._found)

@@ -24,6 +24,7 @@ _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 # Control characters, and the line separators at which YAML 1.1 scanners and editors count lines differently.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_TAB = re.compile(r"^ *\t", re.M)
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INT = re.compile(r"[-+]?[0-9]{1,100}\Z")
@@ -145,7 +146,10 @@ def read_yaml(raw: bytes, file: str, problems: Problems) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1, 1)
-        problems.add(at, *_explain(error, text, at))
+        found = _explain(error, text, at)
+        tabs = [] if "a tab" not in found[1] else list(_TAB.finditer(text))
+        for place in [_position(file, text, match.end() - 1) for match in tabs] or [at]:
+            problems.add(place, *found)
     except yaml.YAMLError as error:
         problems.add(Position(file, 1, 1), "E00", f"not YAML: {error}", "is it a text file at all?")
     except _TooDeep as error:

@@ -11,6 +11,7 @@ from ivr.dialog.lint import acoustic, events, names, paths, phrases, prompts, re
 from ivr.dialog.lint.codes import CODES
 from ivr.dialog.lint.context import Context, LintOptions
 from ivr.dialog.loader import Definition, parse, read_folder
+from ivr.dialog.mend import follows
 from ivr.dialog.problems import Problems
 from ivr.errors import Problem
 
@@ -21,9 +22,11 @@ _CHECKS = (references, paths, names, prompts, events, phrases, acoustic)
 
 def lint(definition: Definition, problems: Problems, options: LintOptions | None = None) -> None:
     """Add everything wrong with a loaded definition to `problems`."""
-    context = Context(definition, problems, options or LintOptions())
+    found = Problems()
+    context = Context(definition, found, options or LintOptions())
     for check in _CHECKS:
         check.check(context)
+    problems.extend(problem for problem in found.sorted() if not follows(problem, problems))
 
 
 def lint_files(files: dict[str, bytes], folder: str = "", options: LintOptions | None = None) -> tuple[Problem, ...]:
