@@ -11,7 +11,7 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from ivr.acd.agents import Agent, AgentState
@@ -19,22 +19,29 @@ from ivr.acd.commands import Command, Connect, GiveUp, Offer, RefuseKind, Tell, 
 from ivr.acd.config import parse_priority
 from ivr.acd.floor import RING_GRACE_S, Floor
 from ivr.acd.waiting import Arrival, CallState
+from ivr.call.driver import Room
 from ivr.call.events import EngineEvent, EnterQueue, QueueChanged
 from ivr.desk.browser_phones import BrowserPhones
 from ivr.desk.clock import SteadyClock
 from ivr.desk.config import AgentSettings, DeskConfig, QueueLike, agent_config, floor_config
+from ivr.desk.guests import Reception
 from ivr.desk.lines import CallerLine, Dialer, LegFactory
 from ivr.desk.packet import Packet, PacketCaller, as_json, build_packet
 from ivr.desk.ringing import Ring, Ringer
-from ivr.dialog.events import QueueStatus
-from ivr.errors import ConfigError, StoreError
+from ivr.desk.shared import SharedFloor
+from ivr.desk.talks import TalkDriver, Talks
+from ivr.dialog.events import JsonValue, QueueStatus
+from ivr.errors import ConfigError, InputError, StoreError
+from ivr.store import records
 from ivr.store.models import CallerRow, QueueEntryRow
 from ivr.store.store import Store
-from ivr.transport.base import CallInfo, MediaLeg
+from ivr.transport.base import CallInfo
 
 _log = logging.getLogger(__name__)
 PACKETS_KEPT = 2000
 """Packets of calls whose end nobody told us of."""
+KEPT = "in a call"
+"""Reason of the pause of an agent whom a colleague has asked to a call."""
 HUNG_UP = frozenset({"caller hung up", "call over"})
 """Reasons of `leave` after which a caller who comes back finds the place kept."""
 
@@ -48,6 +55,8 @@ class Driver(Protocol):
     agent: MediaLeg | None
 
     def deliver(self, event: EngineEvent) -> None: ...
+
+    def note(self, kind: str, data: dict[str, JsonValue]) -> None: ...
 
 
 @dataclass
@@ -65,6 +74,10 @@ class _Entry:
     transferred: bool = False
     known: bool = True
     """Whether it is certain that the transfer succeeded."""
+    bridged: bool = False
+    """Was with a human before: to the dialog the talk goes on, whoever comes next."""
+    noted: asyncio.Task[None] | None = None
+    """Its row is being written."""
 
 
 class HumanDesk:
@@ -84,6 +97,8 @@ class HumanDesk:
         self.browsers = browsers or BrowserPhones()
         """Agents' pages that ring."""
         self._ringer = Ringer(config, sip, legs, line_of, self, self.browsers)
+        self.talks = Talks(self, lambda host: Reception(config, sip, legs, self.browsers, host))
+        """Calls that humans are on."""
         self._entries: dict[str, _Entry] = {}
         """By the id on the floor: the call's own, with a number for those who queue again."""
         self._current: dict[str, str] = {}
@@ -95,8 +110,19 @@ class HumanDesk:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self.shared: SharedFloor | None = None
+        """Where several nodes share the agents."""
 
     # -- life
+
+    def share(self, shared: SharedFloor) -> None:
+        """Share the agents with other nodes; before `start`."""
+        self.shared = shared
+        shared.attach(self)
+
+    def now(self) -> float:
+        """The floor's clock."""
+        return self._clock()
 
     async def start(self, waiting: Iterable[QueueEntryRow] = ()) -> None:
         """Sign the agents in, as they were left the last time. `waiting` = who was in the queue when the process died:
@@ -113,6 +139,11 @@ class HumanDesk:
         for entry in waiting:
             if entry.queue in self.floor.roster.queues:
                 self.floor.keep_place(entry.caller, entry.queue, entry.entered_at.timestamp(), now)
+        if self.shared is not None:
+            await self.shared.start(
+                {"name": name, "uri": agent.uri, "state": "available" if agent.signed_in else "offline"}
+                for name, agent in self._agents.items()
+            )
         self._obey()
 
     async def close(self) -> None:
@@ -124,6 +155,7 @@ class HumanDesk:
         for task in rings:
             task.cancel()
         await asyncio.gather(*rings, *self._tasks, return_exceptions=True)
+        await self.talks.close()
         await self.browsers.close()
 
     # -- the call's side
@@ -147,6 +179,13 @@ class HumanDesk:
     def enter(self, driver: Driver, command: EnterQueue) -> None:
         """The caller wants a human. News comes by `driver.deliver(QueueChanged)`, never before this returns."""
         call_id, handover = driver.info.call_id, command.handover
+        known = self._packets.get(call_id)
+        holder = self.talks.returned(call_id)
+        if holder:  # the bot has done what the agent asked it for
+            self._keep_packet(build_packet(driver.info, command, known.caller if known else None))
+            event = QueueChanged("answered", detail=holder)
+            asyncio.get_running_loop().call_soon(driver.deliver, event)
+            return
         self.leave(call_id, "entered again")
         self._count += 1
         entry = _Entry(f"{call_id}#{self._count}", driver, self._clock(), handover.queue)
@@ -164,18 +203,20 @@ class HumanDesk:
             commands = [GiveUp(entry.id, "failed", str(error))]
         if entry.id in self.floor.calls:
             entry.entered_at = self.floor.calls[entry.id].entered_at
-            self._in_background(self._note_entry(entry, arrival))
+            entry.noted = self._in_background(self._note_entry(entry, arrival))
         self._soon(commands)
 
     def leave(self, call_id: str, reason: str) -> None:
         """The caller is gone, or the bot has the call back. Unknown calls do no harm."""
+        self.talks.dismiss(call_id, all_of_them=False)
         entry = self._entries.pop(self._current.pop(call_id, ""), None)
         if entry is None:
             return
         for ring in tuple(entry.rings.values()):
             self._drop(entry, ring)
-        self._in_background(self._forget_entry(call_id))
         call, now = self.floor.calls.get(entry.id), self._clock()
+        kept = reason in HUNG_UP and call is not None and call.state is not CallState.TALKING
+        self._in_background(self._forget_entry(call_id, entry.queue if kept else ""))
         if call is not None and call.state is CallState.TRANSFERRING:
             # The phone was told to call the agent and hung up on us: it may well have got through.
             self._soon(self.floor.transferred(entry.id, next(iter(call.offered)), now))
@@ -185,6 +226,7 @@ class HumanDesk:
     def forget(self, call_id: str) -> None:
         """The call is over: nothing will be asked about it any more."""
         self.leave(call_id, "call over")
+        self.talks.dismiss(call_id, all_of_them=True)
         self._packets.pop(call_id, None)
 
     def packet(self, call_id: str) -> Packet | None:
@@ -240,9 +282,14 @@ class HumanDesk:
         entry = self._entries.get(ring.entry_id)
         if entry is None or entry.agent != ring.agent.name:
             return
-        self._end(ring.entry_id)
+        heir = self.talks.inherit(entry.driver.info.call_id)
         self._drop(entry, ring)
         self._soon(self.floor.finish(ring.entry_id, self._clock()))
+        if heir is not None:
+            entry.agent, entry.bridged = heir, True
+            self._in_background(self._note_talk(entry))
+            return
+        self._end(ring.entry_id)
         entry.driver.deliver(QueueChanged("left", detail=ring.agent.name))
 
     def transferring(self, ring: Ring) -> float:
@@ -265,11 +312,86 @@ class HumanDesk:
         self._obey(self.floor.transferred(ring.entry_id, ring.agent.name, self._clock()))
         self._end(ring.entry_id)
 
+    # -- what talks report (ivr.desk.talks.Owner)
+
+    def keep(self, agent: str) -> None:
+        state = self.floor.roster.agent(agent).state
+        if state is not AgentState.AVAILABLE:
+            raise InputError(f"{agent} is not free ({state.value})")
+        self._soon(self.floor.pause(agent, KEPT, self._clock()))
+
+    def free(self, agent: str) -> None:
+        known = self.floor.roster.agents.get(agent)
+        if known is not None and known.state is AgentState.PAUSED and known.reason == KEPT:
+            self._soon(self.floor.resume(agent, self._clock()))
+
+    def handed_on(self, call_id: str, to: str) -> None:
+        entry = self._entries.get(self._current.get(call_id, ""))
+        if entry is None:
+            return
+        entry.agent, entry.bridged = to, True
+        for ring in tuple(entry.rings.values()):
+            self._drop(entry, ring)
+        self._soon(self.floor.finish(entry.id, self._clock()))
+        if to:
+            self._in_background(self._note_talk(entry))
+        else:
+            self._end(entry.id)
+
+    def holder_gone(self, call_id: str) -> None:
+        entry = self._end(self._current.get(call_id, ""))
+        if entry is not None:
+            entry.driver.deliver(QueueChanged("left", detail=entry.agent))
+
+    def requeue(self, call_id: str, queue: str, front: bool) -> None:
+        entry = self._entries.get(self._current.get(call_id, ""))
+        if entry is None:
+            return
+        queue = queue or entry.queue or next(iter(self.floor.roster.queues), "")
+        if not front and not self.status(queue).open:
+            raise InputError(f"queue {queue!r} is closed")
+        self.talks.waits_on(entry.driver)
+        for ring in tuple(entry.rings.values()):
+            self._drop(entry, ring)
+        self._soon(self.floor.finish(entry.id, self._clock()))
+        self._end(entry.id)
+        self._wait_anew(entry, queue, front)
+
+    def taken(self, driver: TalkDriver, by: str) -> None:
+        call_id = driver.info.call_id
+        self.leave(call_id, "taken over")
+        self._count += 1
+        entry = _Entry(f"{call_id}#{self._count}", driver, self._clock(), "", agent=by, bridged=True)
+        self._entries[entry.id] = entry
+        self._current[call_id] = entry.id
+        driver.deliver(QueueChanged("taken", detail=by))
+
+    def _wait_anew(self, entry: _Entry, queue: str, front: bool) -> None:
+        """The caller was with a human and waits for the next one. `front`: nobody meant to leave them waiting."""
+        call_id, packet = entry.driver.info.call_id, self._packets.get(entry.driver.info.call_id)
+        self._count += 1
+        again = _Entry(f"{call_id}#{self._count}", entry.driver, self._clock(), queue, bridged=True)
+        self._entries[again.id] = again
+        self._current[call_id] = again.id
+        same = packet is not None and packet.queue == queue
+        priority = _priority(packet.priority, call_id) if packet is not None else 0.0
+        arrival = Arrival(
+            again.id, queue, entry.driver.info.caller, tuple(packet.skills) if packet is not None and same else (),
+            max(priority, _priority("urgent", call_id)) if front else priority,
+        )  # fmt: skip
+        commands = self.floor.enter(arrival, again.entered_at)
+        self._in_background(self._note_entry(again, arrival))
+        self._soon(commands)
+
     # -- the floor's commands
 
     def wake(self) -> None:
         """Do what is due on the floor; called by the desk's own timer."""
         self._obey(self.floor.tick(self._clock()))
+
+    def obey(self, commands: Iterable[Command]) -> None:
+        """Carry out what the floor asks for, a moment later."""
+        self._soon(commands)
 
     def _soon(self, commands: Iterable[Command]) -> None:
         self._commands += commands
@@ -289,6 +411,8 @@ class HumanDesk:
         self._schedule()
 
     def _schedule(self) -> None:
+        if self.shared is not None and not self._closed:
+            self.shared.settle()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -309,11 +433,15 @@ class HumanDesk:
         elif isinstance(command, Connect):
             self._connect(entry, command)
         elif isinstance(command, Tell):
-            entry.driver.deliver(QueueChanged("position", command.position, command.wait_s))
+            if not entry.bridged:
+                entry.driver.deliver(QueueChanged("position", command.position, command.wait_s))
         else:
             self._set_wait(entry)
             self._end(command.call_id)
-            entry.driver.deliver(QueueChanged(command.kind, detail=command.detail))
+            if entry.bridged:
+                self.talks.dismiss(entry.driver.info.call_id, all_of_them=False)
+            kind = "left" if entry.bridged else command.kind
+            entry.driver.deliver(QueueChanged(kind, detail=command.detail))
 
     def _offer(self, entry: _Entry, offer: Offer) -> None:
         ring = Ring(entry.id, entry.driver.info, self._agents[offer.agent], offer.queue, offer.ring_s)
@@ -323,6 +451,12 @@ class HumanDesk:
     async def _run(self, ring: Ring) -> None:
         """A ring that fails by an error of ours must not keep its agent for ever."""
         try:
+            if self.shared is not None:
+                entry = self._entries.get(ring.entry_id)
+                if entry is not None and entry.noted is not None:
+                    await asyncio.wait([entry.noted])
+                if not await self.shared.claim(ring.entry_id, ring.agent.name):
+                    return
             await self._ringer.run(ring)
         except Exception:
             _log.exception("call %s: ringing agent %s failed", ring.info.call_id, ring.agent.name)
@@ -341,6 +475,9 @@ class HumanDesk:
         if entry.transferred:
             detail = f"transferred to {command.agent}" + ("" if entry.known else ", outcome unknown")
         _log.info("call %s: %s, waited %.0f s", entry.driver.info.call_id, detail, command.waited_s)
+        if entry.bridged:
+            return
+        entry.bridged = True
         entry.driver.deliver(QueueChanged("answered", detail=detail))
 
     def _end(self, entry_id: str) -> _Entry | None:
@@ -409,11 +546,27 @@ class HumanDesk:
             packet = packet.model_copy(update={"caller": _caller(row)})
             self._packets[info.call_id] = packet
         if self._current.get(info.call_id) == entry.id:  # else gone already, and the row is gone or was never made
+            call = self.floor.calls.get(entry.id)
+            if info.caller:
+                await self._store.write(records.place_taken(info.caller, arrival.queue))
             await self._store.put_queue_entry(
                 info.call_id, queue=arrival.queue, caller=info.caller, priority=arrival.priority,
                 skills=list(arrival.skills), entered_at=_moment(entry.entered_at), agent=entry.agent,
                 state="talking" if entry.agent else "waiting", packet=dict(as_json(packet)) if packet else {},
+                rank=call.rank[0] if call else entry.entered_at,
             )  # fmt: skip
+            await self._tell()
+
+    async def note_all(self) -> None:
+        """Write the rows of all callers at the desk anew: another node thought that this one was gone."""
+        for entry in tuple(self._entries.values()):
+            call = self.floor.calls.get(entry.id)
+            if call is not None:
+                await self._note_entry(entry, call.arrival)
+
+    async def _tell(self) -> None:
+        if self.shared is not None:
+            await self.shared.tell()
 
     async def _note_talk(self, entry: _Entry) -> None:
         call_id = entry.driver.info.call_id
@@ -424,14 +577,30 @@ class HumanDesk:
                 packet=dict(as_json(packet)) if packet else {},
             )  # fmt: skip
 
-    async def _forget_entry(self, call_id: str) -> None:
-        if self._store is not None and call_id not in self._current:
+    async def _forget_entry(self, call_id: str, kept_in: str = "") -> None:
+        """`kept_in` = the queue in which the place is kept."""
+        if self._store is None or call_id in self._current:
+            return
+        keep_s = self.floor.roster.queue(kept_in).keep_place_s if kept_in else 0.0
+        if keep_s:
+            until = self._store.clock() + timedelta(seconds=keep_s)
+            await self._store.write(records.place_kept(call_id, until))
+        else:
             await self._store.drop_queue_entry(call_id)
+        await self._tell()
 
     def _note_agent(self, name: str, state: str, reason: str = "") -> None:
         if self._store is not None:
-            uri = self._agents[name].uri
-            self._in_background(self._store.put_agent(name, uri=uri, state=state, reason=reason))
+            self._in_background(self._write_agent(name, state, reason))
+
+    async def _write_agent(self, name: str, state: str, reason: str) -> None:
+        assert self._store is not None
+        if self.shared is not None:
+            self.shared.agent_changed(name, state, reason)
+        await self._store.put_agent(name, uri=self._agents[name].uri, state=state, reason=reason)
+        if self.shared is not None:
+            self.shared.agent_changed(name, state, reason)
+            await self.shared.tell()
 
     async def _stored_agents(self) -> list[Any]:
         try:

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -26,6 +26,10 @@ _log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_S = 5.0
 """SQLite waits so long for another process's lock."""
+_ANSWER_S = 8.0
+"""A server that has not answered by then counts as away."""
+_MIGRATING = 0x697672
+"""Key of PostgreSQL's lock for nodes that start at the same time."""
 
 
 def sqlite_url(path: Path) -> str:
@@ -55,7 +59,8 @@ class Database:
 
     async def close(self) -> None:
         """After the work in hand."""
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        stop = asyncio.get_running_loop().run_in_executor(None, lambda: self._threads.shutdown(cancel_futures=False))
+        await asyncio.wait([stop], timeout=None if self.is_sqlite else _ANSWER_S)
         self._engine.dispose()
 
     async def run(self, work: Callable[[Session], T]) -> T:
@@ -69,7 +74,11 @@ class Database:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+            async with asyncio.timeout(None if self.is_sqlite else _ANSWER_S):
+                return await running
+        except TimeoutError as error:
+            raise StoreError(f"the database {self} does not answer") from error
         except (SQLAlchemyError, OSError) as error:
             raise StoreError(f"the database {self} failed: {_short(error)}") from error
         except RuntimeError as error:
@@ -82,6 +91,8 @@ class Database:
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         head = ScriptDirectory.from_config(config).get_current_head()
         with self._engine.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
             found = MigrationContext.configure(connection).get_current_revision()
             if found == head:
                 return
@@ -99,6 +110,8 @@ class Database:
 def _parse(url: str) -> URL:
     try:
         found = make_url(url)
+        if found.drivername in ("postgresql", "postgres"):
+            found = found.set(drivername="postgresql+psycopg")
         found.get_dialect()
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError(f"not a database URL: {url[:80]!r} (sqlite:///path or postgresql+psycopg://...)") from error
@@ -109,7 +122,8 @@ def _parse(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        limits = {"connect_timeout": 3, "options": f"-c statement_timeout={int(_ANSWER_S * 1000)}"}
+        return create_engine(url, pool_pre_ping=True, pool_size=4, max_overflow=4, connect_args=limits)
     engine = create_engine(url, connect_args={"timeout": _BUSY_S})
     event.listen(engine, "connect", _set_up_sqlite)
     return engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -86,7 +86,7 @@ class CallerRow(Base):
 
 
 class QueueEntryRow(Base):
-    """A caller who waits for a human, or talks to one."""
+    """A caller who waits for a human or talks to one, or a place that is kept for somebody whose line was lost."""
 
     __tablename__ = "queue_entries"
 
@@ -95,12 +95,28 @@ class QueueEntryRow(Base):
     queue: Mapped[str] = mapped_column(String(100))
     caller: Mapped[str] = mapped_column(String(100), default="")
     state: Mapped[str] = mapped_column(String(20), default="waiting")
-    """waiting or talking."""
+    """waiting, offered, talking or kept."""
     agent: Mapped[str] = mapped_column(String(100), default="")
     priority: Mapped[float] = mapped_column(default=0.0)
     skills: Mapped[list[Any]] = mapped_column(default=list)
     entered_at: Mapped[datetime]
     packet: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    rank: Mapped[float] = mapped_column(default=0.0)
+    """Lower is served first: POSIX seconds of arrival, moved by priority."""
+    kept_until: Mapped[datetime | None]
+
+
+class NodeRow(Base):
+    """A service process that shares the floor. It lives as long as `beats` grows: others watch that by their own
+    monotonic clocks, so no clock of any machine decides who is dead."""
+
+    __tablename__ = "nodes"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    state: Mapped[str] = mapped_column(String(10), default="up")
+    """up or gone."""
+    beats: Mapped[int] = mapped_column(BigInteger, default=0)
+    started_at: Mapped[datetime]
 
 
 class AgentRow(Base):
@@ -114,6 +130,72 @@ class AgentRow(Base):
     reason: Mapped[str] = mapped_column(String(200), default="")
     since: Mapped[datetime]
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    claimed_by: Mapped[str] = mapped_column(String(100), default="", index=True)
+    """Node that rings them, has their call, or lets them wrap up."""
+    claimed_call: Mapped[str] = mapped_column(String(200), default="")
+    idle_since: Mapped[float | None]
+    """POSIX seconds when the last call ended."""
+
+
+class CallbackRow(Base):
+    """A caller who is to be called back; the place in the queue is kept meanwhile."""
+
+    __tablename__ = "callbacks"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    phone: Mapped[str] = mapped_column(String(100))
+    queue: Mapped[str] = mapped_column(String(100))
+    state: Mapped[str] = mapped_column(String(20), default="waiting", index=True)
+    """waiting, dialling, done or failed."""
+    node: Mapped[str] = mapped_column(String(100), default="")
+    """Which dials."""
+    caller: Mapped[str] = mapped_column(String(100), default="", index=True)
+    entered_at: Mapped[datetime]
+    """When the wait began."""
+    rank: Mapped[float] = mapped_column(default=0.0)
+    skills: Mapped[list[Any]] = mapped_column(default=list)
+    language: Mapped[str] = mapped_column(String(20), default="")
+    flow: Mapped[str] = mapped_column(String(100), default="")
+    """Where the dialog begins when the phone is answered; empty = the hotline's entry for calls it makes."""
+    call_id: Mapped[str] = mapped_column(String(200), default="")
+    """The call in which it was asked for."""
+    ticket: Mapped[str] = mapped_column(String(20), default="")
+    tries: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]
+    """Not before."""
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    """Why the last try failed."""
+    packet: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class DeliveryRow(Base):
+    """A webhook message until it has arrived, and for the record after that."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    """The message's: the same at every try, so that a receiver can tell duplicates."""
+    event: Mapped[str] = mapped_column(String(40))
+    endpoint: Mapped[str] = mapped_column(String(100))
+    """Its name in the configuration."""
+    call_id: Mapped[str] = mapped_column(String(200), default="", index=True)
+    caller: Mapped[str] = mapped_column(String(100), default="", index=True)
+    body: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(20), default="pending")
+    """pending, delivered or failed."""
+    node: Mapped[str] = mapped_column(String(100), default="")
+    """Which sends."""
+    tries: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    done_at: Mapped[datetime | None]
+    status: Mapped[int] = mapped_column(default=0)
+    """HTTP status of the last answer; 0 = none came."""
+    error: Mapped[str] = mapped_column(String(300), default="")
+
+    __table_args__ = (Index("ix_deliveries_due", "state", "next_at"),)
 
 
 class TicketRow(Base):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from ivr.errors import InputError
@@ -39,6 +40,16 @@ def queue_left(call_id: str) -> Record:
     return {"op": "queue_left", "call_id": call_id}
 
 
+def place_kept(call_id: str, until: datetime) -> Record:
+    """The caller's line was lost in the queue: the place is kept."""
+    return {"op": "place_kept", "call_id": call_id, "until": until.isoformat()}
+
+
+def place_taken(caller: str, queue: str) -> Record:
+    """The caller has come back."""
+    return {"op": "place_taken", "caller": caller, "queue": queue}
+
+
 def audit(entry_id: str, fields: Mapping[str, Any]) -> Record:
     return {"op": "audit", "fields": _plain({"id": entry_id, **fields})}
 
@@ -63,8 +74,14 @@ def _put(session: Session, record: Record) -> None:
     fields = _typed(model, record["fields"])
     row = session.get(model, fields[key])
     if row is None:
-        session.add(model(**fields))
-    else:
+        try:
+            with session.begin_nested():
+                session.add(model(**fields))
+        except IntegrityError:  # another node was faster, or the row lacks what only its first writer knows
+            row = session.get(model, fields[key])
+            if row is None:
+                raise
+    if row is not None:
         for name, value in fields.items():
             setattr(row, name, value)
     session.flush()
@@ -90,6 +107,21 @@ def _put_call(session: Session, record: Record) -> None:
 
 def _queue_left(session: Session, record: Record) -> None:
     session.execute(delete(QueueEntryRow).where(QueueEntryRow.call_id == record["call_id"]))
+
+
+def _place_kept(session: Session, record: Record) -> None:
+    row = session.get(QueueEntryRow, record["call_id"])
+    if row is None:
+        return
+    if not row.caller:
+        session.delete(row)
+        return
+    row.state, row.node, row.agent, row.kept_until = "kept", "", "", datetime.fromisoformat(record["until"])
+
+
+def _place_taken(session: Session, record: Record) -> None:
+    kept = delete(QueueEntryRow).where(QueueEntryRow.state == "kept", QueueEntryRow.caller == record["caller"])
+    session.execute(kept.where(QueueEntryRow.queue == record["queue"]))
 
 
 def _audit(session: Session, record: Record) -> None:
@@ -118,6 +150,8 @@ _ACTS: dict[str, Callable[[Session, Record], None]] = {
     "queue": _put,
     "agent": _put,
     "queue_left": _queue_left,
+    "place_kept": _place_kept,
+    "place_taken": _place_taken,
     "audit": _audit,
     "ticket": _ticket,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ivr.errors import InputError, StoreError
-from ivr.store import records
+from ivr.store import cluster, records
 from ivr.store.database import Database
 from ivr.store.models import AgentRow, AuditRow, CallerRow, CallRow, QueueEntryRow
 from ivr.store.recovery import Interrupted, mend_call
@@ -43,7 +43,7 @@ class Recovered:
 
     calls: tuple[Interrupted, ...]
     waiting: tuple[QueueEntryRow, ...]
-    """Callers who were in the queue, longest wait first. Their rows are gone from the table."""
+    """Callers who were in the queue, longest wait first. Without `keep_s` their rows are gone from the table."""
 
 
 class Store:
@@ -202,10 +202,25 @@ class Store:
 
     # -- after a crash
 
-    async def recover(self) -> Recovered:
+    async def recover(self, keep_s: Mapping[str, float] | None = None) -> Recovered:
         """Close the calls that a dead process of this node left in progress, by what their journals tell, and take
-        its queue off the table. Call it before the first call is taken. Raises StoreError."""
-        return await self.read(self._recover)
+        its queue off the table. With `keep_s` (seconds by queue) the places of all who waited or talked are kept there,
+        for this node and any other, and those that were kept before are found too. Call it before the first call is
+        taken. Raises StoreError."""
+        if keep_s is None:
+            return await self.read(self._recover)
+        return await self.read(lambda session: self._recover_places(session, keep_s))
+
+    def _recover_places(self, session: Session, keep_s: Mapping[str, float]) -> Recovered:
+        now = self.clock()
+        cluster.forget_places(session, now)
+        left = session.scalars(select(CallRow).where(CallRow.state == "in_progress", CallRow.node == self.node))
+        calls = tuple(mend_call(row) for row in left)
+        for row in list(session.scalars(select(QueueEntryRow).where(QueueEntryRow.node == self.node))):
+            cluster.keep(session, row, now, keep_s.get(row.queue, 0.0))
+        session.flush()
+        kept = select(QueueEntryRow).where(QueueEntryRow.state == "kept").order_by(QueueEntryRow.entered_at)
+        return Recovered(calls, tuple(session.scalars(kept)))
 
     def _recover(self, session: Session) -> Recovered:
         left = session.scalars(select(CallRow).where(CallRow.state == "in_progress", CallRow.node == self.node))
