@@ -45,6 +45,15 @@ class CallRecorder(Protocol):
     def close(self) -> None: ...
 
 
+class Room(Protocol):
+    """The humans on a call (`ivr.desk.conference`). Never blocks, never raises."""
+
+    def exchange(
+        self, caller: AudioFrame, bot: AudioFrame, *, hide_caller: bool = False, hide_bot: bool = False
+    ) -> AudioFrame:
+        """One frame of both; what the caller hears of bot and humans."""
+
+
 class CallDriver:
     """One live call. `on_end` is called once, when the session has ended and nothing more will come of it."""
 
@@ -68,8 +77,8 @@ class CallDriver:
         self._over = False
         self._gone = False
         self._waiting: list[EngineEvent] = []
-        self.agent: MediaLeg | None = None
-        """The human's line while he is on it: its sound goes to the caller, the caller's to it."""
+        self.room: Room | None = None
+        """The humans on the line: what they say goes to the caller, the caller's voice to them."""
         self.listeners: list[Callable[[list[CallEvent]], None]] = []
         """Live views: given each batch of journal events."""
 
@@ -107,12 +116,13 @@ class CallDriver:
         for digit in self._leg.take_digits():
             session.receive_event(DigitPressed(digit.digit, digit.source))
         heard = AudioFrame(SILENCE, lost=True) if self._gone else self._leg.read()
-        if self.agent is not None:
-            session.receive_agent_frame(self.agent.read())
-            self.agent.write(heard)
+        hidden = session.hides_caller
         session.receive_frame(heard)
         self._pump()
         said = session.next_frame(FRAME_SAMPLES)
+        if self.room is not None:
+            hidden = hidden or session.hides_caller
+            said = self.room.exchange(heard, said, hide_caller=hidden, hide_bot=session.hides_bot)
         if not self._gone:
             self._leg.write(said)
         # What must not be kept is silence in the recording, of the same length.
@@ -151,6 +161,11 @@ class CallDriver:
         self.deliver(CallerGone(reason))
         self._end(self._hang_up or HangUp("abandoned", reason))
 
+    def note(self, kind: str, data: Mapping[str, JsonValue]) -> None:
+        """A line for the journal from outside of the core: what humans said and did. It changes no decision."""
+        if not self._over:
+            self._give([CallEvent(self.session.now, kind, data)])
+
     def _pump(self) -> None:
         while commands := self.session.take_commands():
             for command in commands:
@@ -160,9 +175,12 @@ class CallDriver:
                     self._services.carry_out(self, command)
         events = self.session.take_events()
         if events:
-            self._recorder.events(events)
-            for listener in tuple(self.listeners):
-                listener(events)
+            self._give(events)
+
+    def _give(self, events: list[CallEvent]) -> None:
+        self._recorder.events(events)
+        for listener in tuple(self.listeners):
+            listener(events)
 
     def _end(self, hang_up: HangUp) -> None:
         if self._over:

@@ -119,10 +119,19 @@ class BackendFailed:
 class QueueChanged:
     """News of the human queue; the kinds are those of `ivr.dialog.events.QueueEvent`."""
 
-    kind: Literal["closed", "full", "timeout", "failed", "position", "answered", "left"]
+    kind: Literal["closed", "full", "timeout", "failed", "position", "answered", "left", "taken", "lent", "recalled"]
     position: int = 0
     expected_wait_s: int = 0
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSays:
+    """The human lets the bot say something while they talk."""
+
+    text: str
+    language: str
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +166,7 @@ EngineEvent: TypeAlias = (
     | BackendReplied
     | BackendFailed
     | QueueChanged
+    | AgentSays
     | OverlayChanged
     | MediaLost
     | CallerGone

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ivr.call.core import Core
 from ivr.call.events import (
+    AgentSays,
     BackendFailed,
     BackendReplied,
     CallBackend,
@@ -23,6 +24,7 @@ from ivr.call.mixer import Mixer
 from ivr.call.settings import CallSettings
 from ivr.call.speaker import Speaker
 from ivr.dialog import events as dialog
+from ivr.dialog.spoken import verbalise
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +93,8 @@ class DialogRunner:
         self._engine_lost = False
         self._deciding = False
         self.queued = False
+        self._lent = False
+        """A human waits while the bot runs a flow for him."""
         self.ending: dialog.End | None = None
         self.ended = False
 
@@ -275,18 +279,42 @@ class DialogRunner:
         self._core.disarm("bridge")
 
     def queue_changed(self, event: QueueChanged) -> None:
-        if not (self.queued or self._mixer.bridged):
+        if event.kind == "taken":
+            self._taken(event)
+            return
+        if not (self.queued or self._mixer.bridged or (self._lent and event.kind == "recalled")):
             return
         if event.kind == "answered":
-            self._speaker.clear()
+            if not self._lent:  # the human has listened to the bot and does not cut its last words
+                self._speaker.clear()
+            self._lent = False
             self._core.disarm("queue")
             self._core.disarm("call")
             self._core.arm("bridge", self._settings.bridge_limit_ms)
             self._mixer.bridged = True
         elif event.kind != "position":
             self._out_of_queue()
+            self._lent = event.kind == "lent"
         kind, wait = event.kind, event.expected_wait_s
         self.step(dialog.QueueEvent(self._core.now_ms, kind, event.position, wait, event.detail))
+
+    def _taken(self, event: QueueChanged) -> None:
+        """A human has taken the call from the bot, in the middle of whatever it did."""
+        if self._gone or self.ending is not None or self._mixer.bridged:
+            return
+        self._out_of_queue()
+        self._speaker.clear()
+        self.question, self._lent, self._mixer.bridged = None, False, True
+        self._core.disarm("noinput")
+        self._core.disarm("call")
+        self._core.arm("bridge", self._settings.bridge_limit_ms)
+        self.step(dialog.QueueEvent(self._core.now_ms, "taken", detail=event.detail))
+
+    def agent_says(self, event: AgentSays) -> None:
+        """The human lets the bot speak; the talk goes on behind it."""
+        if self._mixer.bridged and not self._gone:
+            spoken = verbalise(event.text, event.language)
+            self._speaker.say(dialog.Say(f"agent-{self._core.new_id()}", spoken, event.language, masked=event.text))
 
     def overlay_changed(self, event: OverlayChanged) -> None:
         self.step(dialog.OverlayChanged(self._core.now_ms, event.overlay))
@@ -385,6 +413,6 @@ def _listen_line(listen: dialog.Listen) -> dict[str, dialog.JsonValue]:
     """What the journal keeps of a question: where it is asked, and how its turn is taken."""
     settings, expectation = listen.settings, listen.expectation
     return {
-        "step": expectation.step, "mode": expectation.mode, "end_silence_ms": settings.end_silence_ms,
-        "barge_in": settings.barge_in, "min_words": settings.min_words,
+        "step": expectation.step, "mode": expectation.mode, "open": expectation.open,
+        "end_silence_ms": settings.end_silence_ms, "barge_in": settings.barge_in, "min_words": settings.min_words,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the caller hears: prompts in order, lowered or cut by barge-in, hold music, and in the end the human."""
+"""What the caller hears of the bot: prompts in order, lowered or cut by barge-in, and hold music."""
 
 from __future__ import annotations
 
@@ -72,7 +72,6 @@ class Mixer:
         self._music = music if music is not None and len(music) else None
         self._music_on = False
         self._music_at = 0
-        self._agent: deque[Samples] = deque()
         self.bridged = False
 
     # -- prompts
@@ -113,7 +112,7 @@ class Mixer:
     @property
     def sounding(self) -> bool:
         """Something other than silence may come out of `mix`."""
-        return bool(self._queue) or self._tail is not None or self._music_on or self.bridged
+        return bool(self._queue) or self._tail is not None or self._music_on
 
     def share_heard(self) -> float:
         """Share of the queued sound that has been played (1.0 with nothing queued)."""
@@ -165,13 +164,8 @@ class Mixer:
         self.stop()
         return ids + [i for i in self.forget_cut() if i not in ids]
 
-    # -- music and the human
-
     def music(self, on: bool) -> None:
         self._music_on = on
-
-    def agent_audio(self, samples: Samples) -> None:
-        self._agent.append(samples)
 
     # -- sound
 
@@ -191,13 +185,11 @@ class Mixer:
             self._tail = self._tail[length:] if len(self._tail) > length else None
         if self._music_on and self._music is not None and not self._queue:
             self._mix_music(out)
-        if self.bridged:
-            self._mix_agent(out)
         return np.clip(out, -32768, 32767).astype(np.int16)
 
     def _plain(self, n: int) -> bool:
         """Whether the next `n` samples are the prompt in front as it is, and do not reach its end."""
-        if not self._queue or self._gap or self._tail is not None or self.bridged:
+        if not self._queue or self._gap or self._tail is not None:
             return False
         front = self._queue[0]
         return self._gain == self._target == 1.0 and front.played + n < len(front.samples)
@@ -237,13 +229,3 @@ class Mixer:
         index = (self._music_at + np.arange(len(out))) % len(self._music)
         out += self._music[index] * np.float32(_MUSIC_GAIN)
         self._music_at = int((self._music_at + len(out)) % len(self._music))
-
-    def _mix_agent(self, out: npt.NDArray[np.float32]) -> None:
-        at = 0
-        while at < len(out) and self._agent:
-            samples = self._agent.popleft()
-            step = min(len(samples), len(out) - at)
-            out[at : at + step] += samples[:step]
-            if step < len(samples):
-                self._agent.appendleft(samples[step:])
-            at += step

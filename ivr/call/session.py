@@ -22,6 +22,7 @@ from ivr.audio.frame import FRAME_SAMPLES, AudioFrame, Samples
 from ivr.call.core import Core
 from ivr.call.ears import Ears, VoiceDetector, decode_activity, encode_activity, level_dbfs
 from ivr.call.events import (
+    AgentSays,
     BackendFailed,
     BackendReplied,
     CallerGone,
@@ -97,6 +98,7 @@ class CallSession:
             BackendReplied: self._dialog.replied,
             BackendFailed: self._dialog.backend_failed,
             QueueChanged: self._dialog.queue_changed,
+            AgentSays: self._dialog.agent_says,
             OverlayChanged: self._dialog.overlay_changed,
             MediaLost: self._media_lost,
             CallerGone: self._caller_gone,
@@ -144,11 +146,6 @@ class CallSession:
         self._core.log_input(event, hidden=hidden, meaning=self._turns.meaning(event) if hidden else "")
         self._handlers[type(event)](event)
         self._settle()
-
-    def receive_agent_frame(self, frame: AudioFrame) -> None:
-        """What the human says, once he is on the line."""
-        if self._mixer.bridged:
-            self._mixer.agent_audio(frame.samples)
 
     def next_frame(self, samples: int = FRAME_SAMPLES) -> AudioFrame:
         """What the caller hears in the span of the last frame received."""

@@ -25,13 +25,14 @@ from ivr.desk.browser_phones import BrowserPhones
 from ivr.desk.clock import SteadyClock
 from ivr.desk.config import AgentSettings, DeskConfig, QueueLike, agent_config, floor_config
 from ivr.desk.guests import Reception
+from ivr.desk.handing import Handing
 from ivr.desk.lines import CallerLine, Dialer, LegFactory
 from ivr.desk.packet import Packet, PacketCaller, as_json, build_packet
 from ivr.desk.ringing import Ring, Ringer
 from ivr.desk.shared import SharedFloor
-from ivr.desk.talks import TalkDriver, Talks
+from ivr.desk.talks import Talks
 from ivr.dialog.events import JsonValue, QueueStatus
-from ivr.errors import ConfigError, InputError, StoreError
+from ivr.errors import ConfigError, StoreError
 from ivr.store import records
 from ivr.store.models import CallerRow, QueueEntryRow
 from ivr.store.store import Store
@@ -40,8 +41,6 @@ from ivr.transport.base import CallInfo
 _log = logging.getLogger(__name__)
 PACKETS_KEPT = 2000
 """Packets of calls whose end nobody told us of."""
-KEPT = "in a call"
-"""Reason of the pause of an agent whom a colleague has asked to a call."""
 HUNG_UP = frozenset({"caller hung up", "call over"})
 """Reasons of `leave` after which a caller who comes back finds the place kept."""
 
@@ -52,7 +51,7 @@ class Driver(Protocol):
     @property
     def info(self) -> CallInfo: ...
 
-    agent: MediaLeg | None
+    room: Room | None
 
     def deliver(self, event: EngineEvent) -> None: ...
 
@@ -60,7 +59,7 @@ class Driver(Protocol):
 
 
 @dataclass
-class _Entry:
+class Entry:
     """A caller at the desk, from `enter` until the talk or the wait is over."""
 
     id: str
@@ -97,9 +96,9 @@ class HumanDesk:
         self.browsers = browsers or BrowserPhones()
         """Agents' pages that ring."""
         self._ringer = Ringer(config, sip, legs, line_of, self, self.browsers)
-        self.talks = Talks(self, lambda host: Reception(config, sip, legs, self.browsers, host))
+        self.talks = Talks(Handing(self), lambda host: Reception(config, sip, legs, self.browsers, host))
         """Calls that humans are on."""
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         """By the id on the floor: the call's own, with a number for those who queue again."""
         self._current: dict[str, str] = {}
         """Call id -> id on the floor."""
@@ -188,7 +187,7 @@ class HumanDesk:
             return
         self.leave(call_id, "entered again")
         self._count += 1
-        entry = _Entry(f"{call_id}#{self._count}", driver, self._clock(), handover.queue)
+        entry = Entry(f"{call_id}#{self._count}", driver, self._clock(), handover.queue)
         self._entries[entry.id] = entry
         self._current[call_id] = entry.id
         self._keep_packet(build_packet(driver.info, command))
@@ -212,8 +211,7 @@ class HumanDesk:
         entry = self._entries.pop(self._current.pop(call_id, ""), None)
         if entry is None:
             return
-        for ring in tuple(entry.rings.values()):
-            self._drop(entry, ring)
+        self.drop_rings(entry)
         call, now = self.floor.calls.get(entry.id), self._clock()
         kept = reason in HUNG_UP and call is not None and call.state is not CallState.TALKING
         self._in_background(self._forget_entry(call_id, entry.queue if kept else ""))
@@ -312,76 +310,35 @@ class HumanDesk:
         self._obey(self.floor.transferred(ring.entry_id, ring.agent.name, self._clock()))
         self._end(ring.entry_id)
 
-    # -- what talks report (ivr.desk.talks.Owner)
+    # -- for those who hand callers on (ivr.desk.handing)
 
-    def keep(self, agent: str) -> None:
-        state = self.floor.roster.agent(agent).state
-        if state is not AgentState.AVAILABLE:
-            raise InputError(f"{agent} is not free ({state.value})")
-        self._soon(self.floor.pause(agent, KEPT, self._clock()))
+    def entry(self, call_id: str) -> Entry | None:
+        return self._entries.get(self._current.get(call_id, ""))
 
-    def free(self, agent: str) -> None:
-        known = self.floor.roster.agents.get(agent)
-        if known is not None and known.state is AgentState.PAUSED and known.reason == KEPT:
-            self._soon(self.floor.resume(agent, self._clock()))
-
-    def handed_on(self, call_id: str, to: str) -> None:
-        entry = self._entries.get(self._current.get(call_id, ""))
-        if entry is None:
-            return
-        entry.agent, entry.bridged = to, True
-        for ring in tuple(entry.rings.values()):
-            self._drop(entry, ring)
-        self._soon(self.floor.finish(entry.id, self._clock()))
-        if to:
-            self._in_background(self._note_talk(entry))
-        else:
-            self._end(entry.id)
-
-    def holder_gone(self, call_id: str) -> None:
-        entry = self._end(self._current.get(call_id, ""))
-        if entry is not None:
-            entry.driver.deliver(QueueChanged("left", detail=entry.agent))
-
-    def requeue(self, call_id: str, queue: str, front: bool) -> None:
-        entry = self._entries.get(self._current.get(call_id, ""))
-        if entry is None:
-            return
-        queue = queue or entry.queue or next(iter(self.floor.roster.queues), "")
-        if not front and not self.status(queue).open:
-            raise InputError(f"queue {queue!r} is closed")
-        self.talks.waits_on(entry.driver)
-        for ring in tuple(entry.rings.values()):
-            self._drop(entry, ring)
-        self._soon(self.floor.finish(entry.id, self._clock()))
-        self._end(entry.id)
-        self._wait_anew(entry, queue, front)
-
-    def taken(self, driver: TalkDriver, by: str) -> None:
-        call_id = driver.info.call_id
-        self.leave(call_id, "taken over")
+    def add_entry(self, driver: Driver, queue: str) -> Entry:
+        """One more part of a call at the desk, that was with a human before."""
         self._count += 1
-        entry = _Entry(f"{call_id}#{self._count}", driver, self._clock(), "", agent=by, bridged=True)
+        entry = Entry(f"{driver.info.call_id}#{self._count}", driver, self._clock(), queue, bridged=True)
         self._entries[entry.id] = entry
-        self._current[call_id] = entry.id
-        driver.deliver(QueueChanged("taken", detail=by))
+        self._current[driver.info.call_id] = entry.id
+        return entry
 
-    def _wait_anew(self, entry: _Entry, queue: str, front: bool) -> None:
-        """The caller was with a human and waits for the next one. `front`: nobody meant to leave them waiting."""
-        call_id, packet = entry.driver.info.call_id, self._packets.get(entry.driver.info.call_id)
-        self._count += 1
-        again = _Entry(f"{call_id}#{self._count}", entry.driver, self._clock(), queue, bridged=True)
-        self._entries[again.id] = again
-        self._current[call_id] = again.id
-        same = packet is not None and packet.queue == queue
-        priority = _priority(packet.priority, call_id) if packet is not None else 0.0
-        arrival = Arrival(
-            again.id, queue, entry.driver.info.caller, tuple(packet.skills) if packet is not None and same else (),
-            max(priority, _priority("urgent", call_id)) if front else priority,
-        )  # fmt: skip
-        commands = self.floor.enter(arrival, again.entered_at)
-        self._in_background(self._note_entry(again, arrival))
+    def enter_floor(self, entry: Entry, arrival: Arrival) -> None:
+        """Raises ConfigError for a queue that is not there."""
+        commands = self.floor.enter(arrival, entry.entered_at)
+        self._in_background(self._note_entry(entry, arrival))
         self._soon(commands)
+
+    def drop_rings(self, entry: Entry) -> None:
+        for ring in tuple(entry.rings.values()):
+            self._drop(entry, ring)
+
+    def note_holder(self, entry: Entry) -> None:
+        self._in_background(self._note_talk(entry))
+
+    def end(self, entry_id: str) -> None:
+        """The caller is off the desk."""
+        self._end(entry_id)
 
     # -- the floor's commands
 
@@ -443,7 +400,7 @@ class HumanDesk:
             kind = "left" if entry.bridged else command.kind
             entry.driver.deliver(QueueChanged(kind, detail=command.detail))
 
-    def _offer(self, entry: _Entry, offer: Offer) -> None:
+    def _offer(self, entry: Entry, offer: Offer) -> None:
         ring = Ring(entry.id, entry.driver.info, self._agents[offer.agent], offer.queue, offer.ring_s)
         entry.rings[offer.agent] = ring
         ring.task = self._in_background(self._run(ring))
@@ -463,12 +420,12 @@ class HumanDesk:
             self.refused(ring, "failed")
             self.left(ring)
 
-    def _connect(self, entry: _Entry, command: Connect) -> None:
+    def _connect(self, entry: Entry, command: Connect) -> None:
         self._set_wait(entry)
         entry.agent = command.agent
         ring = entry.rings.get(command.agent)
         if ring is not None and ring.media is not None:
-            entry.driver.agent = ring.media.leg
+            self.talks.join(entry.driver, command.agent, ring.media.leg)
         if not entry.transferred:
             self._in_background(self._note_talk(entry))
         detail = command.agent
@@ -480,7 +437,7 @@ class HumanDesk:
         entry.bridged = True
         entry.driver.deliver(QueueChanged("answered", detail=detail))
 
-    def _end(self, entry_id: str) -> _Entry | None:
+    def _end(self, entry_id: str) -> Entry | None:
         """The caller is off the desk, unless that was known already."""
         entry = self._entries.pop(entry_id, None)
         if entry is not None:
@@ -490,10 +447,10 @@ class HumanDesk:
             self._in_background(self._forget_entry(call_id))
         return entry
 
-    def _drop(self, entry: _Entry, ring: Ring) -> None:
+    def _drop(self, entry: Entry, ring: Ring) -> None:
         """Stop ringing, or take the agent off the call."""
-        if ring.media is not None and entry.driver.agent is ring.media.leg:
-            entry.driver.agent = None
+        if ring.media is not None:
+            self.talks.part(entry.driver, ring.agent.name, ring.media.leg)
         if entry.rings.get(ring.agent.name) is ring:
             del entry.rings[ring.agent.name]
         if ring.task is not None and ring.task is not asyncio.current_task():
@@ -512,7 +469,7 @@ class HumanDesk:
         while len(self._packets) > PACKETS_KEPT:
             self._packets.popitem(last=False)
 
-    def _set_wait(self, entry: _Entry) -> None:
+    def _set_wait(self, entry: Entry) -> None:
         found = self.packet(entry.driver.info.call_id)
         if found is not None:
             self._packets[found.call_id] = found
@@ -531,7 +488,7 @@ class HumanDesk:
         except Exception:
             _log.exception("desk: a task failed")
 
-    async def _note_entry(self, entry: _Entry, arrival: Arrival) -> None:
+    async def _note_entry(self, entry: Entry, arrival: Arrival) -> None:
         """Once the caller's record is known: packet and entry to the store."""
         if self._store is None:
             return
@@ -568,7 +525,7 @@ class HumanDesk:
         if self.shared is not None:
             await self.shared.tell()
 
-    async def _note_talk(self, entry: _Entry) -> None:
+    async def _note_talk(self, entry: Entry) -> None:
         call_id = entry.driver.info.call_id
         packet = self._packets.get(call_id)
         if self._store is not None and self._current.get(call_id) == entry.id:

@@ -88,7 +88,7 @@ class SipIntake:
     def _open(self, call: SipCall) -> RtpLeg | None:
         def on_lost() -> None:
             line = self.lines.get(call.info.call_id)
-            if line is not None and line.driver is not None and line.driver.agent is None:
+            if line is not None and line.driver is not None and line.driver.room is None:
                 line.driver.later(MediaLost(int(self._rtp.silence_s * 1000)))
 
         try:

@@ -98,11 +98,14 @@ class FakeCall:
     session: FakeSession = field(default_factory=FakeSession)
     listeners: list[Callable[[list[CallEvent]], None]] = field(default_factory=list)
     duration_ms: int = 61_000
-    agent: Any = None
+    room: Any = None
     heard: list[EngineEvent] = field(default_factory=list)
 
     def deliver(self, event: EngineEvent) -> None:
         self.heard.append(event)
+
+    def note(self, kind: str, data: Any) -> None:
+        self.tell(kind, **data)
 
     def tell(self, kind: str, **data: Any) -> None:
         for listener in self.listeners:

@@ -96,7 +96,7 @@ def test_a_human_answers_and_hangs_up() -> None:
             await s.settle()
             assert driver.heard[-1] == QueueChanged("answered", detail="ann")
             media = s.legs.opened[0]
-            assert driver.agent is media.leg
+            assert driver.room.get("ann").leg is media.leg
             assert media.agreed == [MEDIA]
             phone.calls[0].events.put_nowait(MediaChanged(MEDIA, by_peer=True))
             await s.settle()
@@ -104,7 +104,7 @@ def test_a_human_answers_and_hangs_up() -> None:
             phone.calls[0].hang_up()
             await s.settle()
             assert driver.heard[-1] == QueueChanged("left", detail="ann")
-            assert driver.agent is None
+            assert driver.room is None
             assert media.closed
             assert s.state("ann") is AgentState.WRAP_UP
             await s.settle(10)
@@ -146,7 +146,7 @@ def test_the_caller_hangs_up(moment: str) -> None:
             told = list(driver.heard)
             s.desk.leave("c1", "caller hung up")
             s.desk.leave("c1", "call over")
-            assert driver.agent is None
+            assert driver.room is None
             await s.settle()
             assert s.legs.opened[0].closed
             if moment == "ringing":
@@ -266,7 +266,7 @@ def test_a_transfer_that_is_refused_becomes_a_bridge(why: ReferOutcome | Excepti
             s.desk.enter(driver, handover())
             await s.settle()
             assert driver.heard[-1] == QueueChanged("answered", detail="ann")
-            assert driver.agent is s.legs.opened[0].leg
+            assert [party.leg for party in driver.room] == [s.legs.opened[0].leg]
             assert line.byes == []
 
     run(main)

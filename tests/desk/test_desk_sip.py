@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from ivr.acd.agents import AgentState
-from ivr.audio.frame import FRAME_SAMPLES, AudioFrame
+from ivr.audio.frame import FRAME_SAMPLES, SILENCE, AudioFrame
+from ivr.call.driver import Room
 from ivr.call.events import EngineEvent, EnterQueue, QueueChanged
 from ivr.desk.config import desk_config
 from ivr.desk.desk import HumanDesk
 from ivr.desk.lines import RtpAgentMedia, RtpLegFactory
 from ivr.dialog.events import Handover
-from ivr.transport.base import CallInfo, MediaLeg
+from ivr.transport.base import CallInfo
 from ivr.transport.rtp.leg import RtpLeg
 from ivr.transport.rtp.ports import PortRange
 from ivr.transport.sip.call import SipCall
@@ -36,7 +37,7 @@ class Caller:
 
     def __init__(self) -> None:
         self.info = CallInfo("c1", "100", "200", "sip")
-        self.agent: MediaLeg | None = None
+        self.room: Room | None = None
         self.heard: list[EngineEvent] = []
         self.level = 0
 
@@ -48,9 +49,12 @@ class Caller:
         return [e.kind for e in self.heard if isinstance(e, QueueChanged) and e.kind != "position"]
 
     def tick(self) -> None:
-        if self.agent is not None:
-            self.level = max(self.level, int(np.abs(self.agent.read().samples).max()))
-            self.agent.write(AudioFrame(TONE))
+        if self.room is not None:
+            heard = self.room.exchange(AudioFrame(TONE), AudioFrame(SILENCE))
+            self.level = max(self.level, int(np.abs(heard.samples).max()))
+
+    def note(self, kind: str, data: dict[str, Any]) -> None:
+        """The journal."""
 
 
 async def until(met: Callable[[], bool], tick: Callable[[], Any] = lambda: None, seconds: float = 8.0) -> None:
@@ -114,7 +118,7 @@ def test_both_sides_hear_each_other_and_the_agent_hangs_up() -> None:
             assert caller.kinds == ["answered"]
             phone.hang_up.set()
             await until(lambda: caller.kinds == ["answered", "left"], tick)
-            assert caller.agent is None
+            assert caller.room is None
             await until(lambda: phone.over)
             assert ours.calls == 0
         finally:

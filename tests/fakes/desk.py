@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ivr.audio.frame import SILENCE, AudioFrame
-from ivr.call.events import EngineEvent, QueueChanged
+from ivr.call.events import AgentSays, EngineEvent, QueueChanged
 from ivr.transport.base import CallInfo, Digit
 from ivr.transport.sip.call import CallFailed
 from ivr.transport.sip.events import CallEvent, EndCause, Ended, ReferOutcome
@@ -139,12 +139,20 @@ class FakeLine:
 class FakeDriver:
     def __init__(self, call_id: str = "c1", caller: str = "100") -> None:
         self.info = CallInfo(call_id, caller, "200", "sip")
-        self.agent: Any = None
+        self.room: Any = None
+        self.noted: list[str] = []
         self.heard: list[QueueChanged] = []
+        self.said: list[str] = []
 
     def deliver(self, event: EngineEvent) -> None:
+        if isinstance(event, AgentSays):
+            self.said.append(event.text)
+            return
         assert isinstance(event, QueueChanged)
         self.heard.append(event)
+
+    def note(self, kind: str, data: dict[str, Any]) -> None:
+        self.noted.append(kind)
 
     @property
     def kinds(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from ivr.dialog.engine.frames import push
 from ivr.dialog.engine.program import Expression, HandoverCode
 from ivr.dialog.engine.question import command_expectation, listen, settings_of
 from ivr.dialog.engine.state import Frame, HandoverState, SlotValue
@@ -21,6 +22,9 @@ def begin(turn: Turn, code: HandoverCode, step: str) -> None:
     state = turn.state
     if state.hung_up:
         end_call(turn)
+        return
+    if state.lent is not None:
+        give_back(turn)
         return
     status = state.queues.get(code.queue)
     if (status is None or status.open) and not any(isinstance(command, Say) for command in turn.commands):
@@ -48,6 +52,48 @@ def begin(turn: Turn, code: HandoverCode, step: str) -> None:
     state.handover = HandoverState(code.queue, code.reason, step)
     turn.commands.append(command)
     wait_in_queue(turn, code.max_wait_ms)
+
+
+def taken(turn: Turn) -> None:
+    """A human has taken the call, whatever it was about to do."""
+    state = turn.state
+    state.acting, state.deferred, state.lent = "", None, None
+    state.handover = HandoverState("", "taken_over", "")
+    if state.frames:
+        turn.frame.question = None
+    answered(turn)
+
+
+def lend(turn: Turn, flow: str) -> None:
+    """The human asks the bot to run one flow with the caller ("collect the card number, then return")."""
+    state = turn.state
+    if flow not in turn.program.flows or state.handover is None:
+        turn.decide("ignored: no such flow to lend the call to", flow=flow)
+        give_back(turn)
+        return
+    state.lent, state.handover, state.outcome = state.handover, None, ""
+    turn.decide("14 handover: lent to the bot", flow=flow)
+    push(turn, flow, "lent")
+
+
+def give_back(turn: Turn) -> None:
+    """The flow is over, or is not wanted any longer: the caller goes back to the human, with all slots."""
+    state = turn.state
+    waiting = state.lent or state.handover
+    assert waiting is not None
+    command = Handover(
+        queue=waiting.queue, reason=waiting.reason, intent=state.topic, language=state.language,
+        slots=tuple(_slots(turn)), tried=tuple(f"{what} x{count}" for what, count in sorted(state.tried.items())),
+        anger=state.anger,
+    )  # fmt: skip
+    lent = next((index for index, frame in enumerate(state.frames) if frame.kind == "lent"), len(state.frames))
+    del state.frames[lent:]
+    if state.frames:
+        turn.frame.question = None
+    state.phase, state.acting, state.deferred = "queued", "", None
+    state.handover, state.lent = waiting, None
+    turn.decide("14 handover: back to the human", queue=waiting.queue)
+    turn.commands.append(command)
 
 
 def wait_in_queue(turn: Turn, bound_ms: int = 180_000) -> None:

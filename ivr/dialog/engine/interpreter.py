@@ -305,7 +305,14 @@ def _engine_lost(turn: Turn, event: ev.EngineLost) -> None:
 
 def _queue(turn: Turn, event: ev.QueueEvent) -> None:
     state = turn.state
-    expected = ("bridged",) if event.kind == "left" else ("queued",)
+    expected = ("bridged",) if event.kind in ("left", "lent") else ("queued",)
+    if event.kind == "recalled" and state.lent is not None:
+        turn.commands.append(ev.StopPrompts())
+        handover.give_back(turn)
+        return
+    if event.kind == "taken" and state.phase not in ("bridged", "ended"):
+        handover.taken(turn)
+        return
     if state.phase not in expected:
         turn.decide("ignored: not in the queue", kind=event.kind)
         return
@@ -313,6 +320,8 @@ def _queue(turn: Turn, event: ev.QueueEvent) -> None:
         handover.announce(turn, event)
     elif event.kind == "answered":
         handover.answered(turn)
+    elif event.kind == "lent":
+        handover.lend(turn, event.detail)
     elif event.kind == "left":
         turn.decide("14 handover: the human has left")
         state.phase, state.handover_over = "running", True

@@ -211,6 +211,9 @@ def action_failed(turn: Turn, action_id: str, kind: str, detail: str) -> None:
 
 def _return(turn: Turn) -> None:
     """Rule 15: a frame returns to whoever pushed it."""
+    if turn.frame.kind == "lent":
+        handover.give_back(turn)
+        return
     frame = turn.state.frames.pop()
     turn.decide(f"15 return: {frame.kind}", flow=frame.flow)
     if frame.kind == "digression":
@@ -271,6 +274,9 @@ def _after_handover(turn: Turn) -> None:
 def finish(turn: Turn) -> None:
     """Nothing is left to return to: `done` once a call, then the end."""
     state = turn.state
+    if state.lent is not None and not state.hung_up:
+        handover.give_back(turn)
+        return
     if state.hung_up or "done" in state.raised:
         handover.end_call(turn)
         return

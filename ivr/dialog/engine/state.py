@@ -16,7 +16,9 @@ from ivr.dialog.events import CallContext, DialogEvent, JsonValue, QueueStatus, 
 Phase: TypeAlias = Literal["running", "listening", "acting", "queued", "bridged", "ended"]
 """Who owns the wait: the caller, the backend, the queue, a human, nobody (ended). `running` is never seen outside."""
 
-FrameKind: TypeAlias = Literal["entry", "run", "route", "digression", "handler", "after_handover", "done", "hangup"]
+FrameKind: TypeAlias = Literal[
+    "entry", "run", "route", "digression", "handler", "after_handover", "done", "hangup", "lent"
+]
 """Who pushed the frame, which decides where it returns to (rule 15)."""
 
 Mode: TypeAlias = Literal["ask", "route", "guess", "confirm", "choose", "more"]
@@ -125,6 +127,8 @@ class DialogState:
     deferred: DialogEvent | None = None
     """An event that could not be handled before a background call gives its result."""
     handover: HandoverState | None = None
+    lent: HandoverState | None = None
+    """A human has lent the call to the bot for one flow (a frame of kind `lent`) and waits for it."""
     handover_over: bool = False
     """The hand-over has ended: its step's `next`, else `done`, comes now."""
     queues: dict[str, QueueStatus] = field(default_factory=dict)
@@ -156,6 +160,7 @@ class DialogState:
         copy.slots = dict(self.slots)
         copy.pending = {key: dataclasses.replace(item) for key, item in self.pending.items()}
         copy.handover = dataclasses.replace(self.handover) if self.handover else None
+        copy.lent = dataclasses.replace(self.lent) if self.lent else None
         copy.queues = dict(self.queues)
         copy.raised = list(self.raised)
         copy.last_prompts = list(self.last_prompts)
