@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ivr.dialog.engine import handover
 from ivr.dialog.engine.frames import go_to
-from ivr.dialog.engine.ladder import catch
+from ivr.dialog.engine.ladder import catch, find
 from ivr.dialog.engine.program import RouteStep
 from ivr.dialog.engine.question import pose, say_again
 from ivr.dialog.engine.turn import Turn
@@ -120,31 +120,50 @@ _BUILTIN: dict[str, Callable[[Turn], None]] = {
     "start_over": _start_over,
     "goodbye": _goodbye,
 }
+_BUILT_IN_NAMES = frozenset({*_BUILTIN, "agent", "language"})
+
+
+def _is_own(turn: Turn, name: str) -> bool:
+    """A command of the hotline's own that somebody catches here: words of risk must not wait."""
+    return name not in _BUILT_IN_NAMES and find(turn, f"command.{name}") is not None
+
+
+def _leads_away(turn: Turn, name: str) -> bool:
+    """Its handler hands over, runs a flow, goes to a step or ends; else it only says something."""
+    found = find(turn, f"command.{name}")
+    handler = found[1][0] if found else None
+    return bool(handler and (handler.handover or handler.run or handler.next or handler.end))
 
 
 def command_while_acting(turn: Turn, name: str) -> None:
-    """The backend is at work: only what ends the wait counts."""
+    """The backend is at work: only what ends the wait counts, and the hotline's own commands. An answer that comes
+    later is kept: the action is not undone."""
     turn.decide(f"11 command: {name} while acting")
-    state = turn.state
-    if name not in ("agent", "goodbye"):
+    state, own = turn.state, _is_own(turn, name)
+    if own and not _leads_away(turn, name):
+        catch(turn, f"command.{name}", onward="none")
         return
-    acting, state.acting, state.deferred = state.acting, "", None
-    pending = state.pending.get(acting)
-    if pending and pending.wait:
-        del state.pending[acting]
+    if name not in ("agent", "goodbye") and not own:
+        return
+    state.acting, state.deferred = "", None
     turn.commands.append(StopPrompts())
-    if name == "agent":
-        turn.event_detail = {"name": "command.agent"}
-        catch(turn, "command.agent", onward="leave")
-    else:
+    if name == "goodbye":
         _goodbye(turn)
+        return
+    if state.frames:
+        turn.frame.question = None
+    state.phase = "running"
+    turn.event_detail = {"name": f"command.{name}"}
+    catch(turn, f"command.{name}", onward="leave")
 
 
 def command_in_queue(turn: Turn, name: str) -> None:
     """The caller waits for a human: he may leave the queue."""
     turn.decide(f"11 command: {name} in the queue")
     state = turn.state
-    if name == "language":
+    if _is_own(turn, name):
+        _own_in_queue(turn, name)
+    elif name == "language":
         languages = turn.program.languages
         state.language = languages[(languages.index(state.language) + 1) % len(languages)]
         turn.say_builtin("language")
@@ -156,3 +175,16 @@ def command_in_queue(turn: Turn, name: str) -> None:
         state.handover = None
         state.phase = "running"
         _start_over(turn) if name == "start_over" else go_to(turn, _last_question(turn))
+
+
+def _own_in_queue(turn: Turn, name: str) -> None:
+    """Another queue, a flow, or only a word: then the caller keeps his place."""
+    found, waiting = find(turn, f"command.{name}"), turn.state.handover
+    target = found[1][0].handover if found else None
+    if target and waiting and (target.queue, target.reason) == (waiting.queue, waiting.reason):
+        turn.decide("11 command: he waits for that already", queue=target.queue)
+        return
+    if _leads_away(turn, name):
+        turn.commands.append(LeaveQueue(name))
+        turn.state.handover, turn.state.phase = None, "running"
+    catch(turn, f"command.{name}", onward="none")
