@@ -120,13 +120,13 @@ class Conference:
         line = SILENCE if self.on_hold or hide_caller else caller.samples
         prompt = SILENCE if hide_bot else bot.samples
         for listener, _ in voices:
-            listener.leg.write(AudioFrame(_heard_by(listener, voices, line, prompt)))
+            listener.leg.write(AudioFrame(_limited(_heard_by(listener, voices, line, prompt))))
         humans = _sum(voice for party, voice in voices if party.role in HEARD_BY_CALLER and voice is not None)
         for tap in self.taps:
-            tap(line, SILENCE if self.on_hold else humans)
+            tap(line, SILENCE if self.on_hold else _limited(humans))
         if self.on_hold:
             return AudioFrame(_limited(self._hold_music() + bot.samples))
-        return AudioFrame(_limited(humans.astype(np.int32) + bot.samples)) if voices else bot
+        return AudioFrame(_limited(humans + bot.samples)) if voices else bot
 
     def _hold_music(self) -> npt.NDArray[np.int32]:
         if self._music is None:
@@ -142,7 +142,9 @@ def _voice(party: Party) -> Samples | None:
     return None if party.muted or party.role is Role.LISTEN else frame.samples
 
 
-def _heard_by(listener: Party, voices: list[tuple[Party, Samples | None]], caller: Samples, bot: Samples) -> Samples:
+def _heard_by(
+    listener: Party, voices: list[tuple[Party, Samples | None]], caller: Samples, bot: Samples
+) -> npt.NDArray[np.int32]:
     heard = [
         voice for party, voice in voices
         if voice is not None and party is not listener and party.role in HEARS[listener.role]
@@ -152,11 +154,11 @@ def _heard_by(listener: Party, voices: list[tuple[Party, Samples | None]], calle
     return _sum(heard)
 
 
-def _sum(voices: Iterable[Samples]) -> Samples:
+def _sum(voices: Iterable[Samples]) -> npt.NDArray[np.int32]:
     total = np.zeros(FRAME_SAMPLES, dtype=np.int32)
     for voice in voices:
         total += voice
-    return _limited(total)
+    return total
 
 
 def _limited(total: npt.NDArray[np.int32]) -> Samples:
