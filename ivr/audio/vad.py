@@ -225,6 +225,7 @@ class HybridDetector:
             int(ms) // FRAME_MS
             for ms in (self._settings.grace_ms, self._settings.gap_ms, self._settings.hold_ms, self._settings.idle_ms)
         )
+        self._run = self._pause = self._unsure = 0
         self.reset()
 
     def detect(self, block: Samples) -> float:

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from ivr.audio.frame import Samples
 from ivr.dialog.events import Expectation, Handover, JsonValue, Understood
+from ivr.dialog.hints import Hint
 
 # ------------------------------------------------------------------------------------------------------ engine events
 
@@ -70,6 +71,15 @@ class UtteranceUnderstood:
 
     utterance: int
     understood: Understood
+
+
+@dataclass(frozen=True, slots=True)
+class TurnJudged:
+    """Answer to JudgeTurn: how probable (0..1) it is that the caller has finished."""
+
+    utterance: int
+    at: int
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +170,7 @@ EngineEvent: TypeAlias = (
     | FinalTranscript
     | RecognitionFailed
     | UtteranceUnderstood
+    | TurnJudged
     | PromptAudio
     | PromptFailed
     | DigitPressed
@@ -184,7 +195,7 @@ class StartRecognition:
     open: bool
     profile: str = "default"
     grammar: tuple[str, ...] = ()
-    hints: tuple[str, ...] = ()
+    hints: tuple[Hint, ...] = ()
     candidates: tuple[str, ...] = ()
     """Languages to tell apart; empty = `language` is settled."""
     expects: str = ""
@@ -210,6 +221,16 @@ class FinishRecognition:
 @dataclass(frozen=True, slots=True)
 class CancelRecognition:
     utterance: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeTurn:
+    """Has the caller finished? `samples` is what he said, the last 8 s at most, with the silence behind it; `at` the
+    sample where that silence began. An answer that never comes changes nothing."""
+
+    utterance: int
+    at: int
+    samples: Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +297,7 @@ Command: TypeAlias = (
     | FeedRecognition
     | FinishRecognition
     | CancelRecognition
+    | JudgeTurn
     | Understand
     | Synthesise
     | CancelPrompt

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ivr.audio.frame import FRAME_MS, FRAME_SAMPLES, Samples, to_ms
+from ivr.audio.frame import FRAME_MS, FRAME_SAMPLES, Samples, to_ms, to_samples
 from ivr.call.core import Core
-from ivr.call.events import CancelRecognition, FeedRecognition, FinalTranscript, FinishRecognition, StartRecognition
+from ivr.call.events import (
+    CancelRecognition,
+    FeedRecognition,
+    FinalTranscript,
+    FinishRecognition,
+    JudgeTurn,
+    StartRecognition,
+)
 from ivr.call.grammar import closed_answer
 from ivr.call.settings import CallSettings
 from ivr.dialog.events import Expectation, ListenSettings, Understood
+from ivr.dialog.hints import Hint
 from ivr.turn.endpoint import Completeness, EndpointDecision, Endpointer, EndpointSettings, PauseStatistics
 from ivr.turn.gate import Activity
+
+if TYPE_CHECKING:
+    from ivr.call.interpreter import Snapshot
+
+_JUDGED_BLOCKS = 8000 // FRAME_MS
+"""The end-of-turn model hears the last 8 s."""
 
 
 @dataclass(slots=True)
@@ -48,11 +63,37 @@ class Hearing:
     too_long: bool = False
     voice_blocks: int = 0
     level_sum: float = 0.0
-    key: str = field(default="")
+    worked_from: int | None = None
+    """Sample at which the answer began to be worked out ahead."""
+    understood_at: int = 0
+    probability: float | None = None
+    """That the caller has finished, by the end-of-turn model."""
+    goes_on: LastTurn | None = None
+    """The turn that this may go on with: taken back as soon as new words come."""
+
+    voice_from: int = 0
+    """Sample where what is new of it began."""
+
+    def heard_from(self, before_ms: int) -> int:
+        """That sample, and so much before it."""
+        return self.voice_from - to_samples(before_ms)
 
     @property
     def loudness_dbfs(self) -> float:
         return self.level_sum / self.voice_blocks if self.voice_blocks else -90.0
+
+
+@dataclass(frozen=True, slots=True)
+class LastTurn:
+    """A turn that was committed, in case the caller had not finished."""
+
+    before: Snapshot
+    question: Question
+    audio: list[Samples]
+    onset: int
+    voice_end: int
+    committed_at: int
+    text: str
 
 
 class Listener:
@@ -75,10 +116,10 @@ class Listener:
         count = min(len(self._recent), max(0, -(-(self._core.now - sample) // FRAME_SAMPLES)))
         return list(self._recent)[len(self._recent) - count :]
 
-    def begin(self, onset: int, question: Question, before: list[Samples] | None = None) -> Hearing:
-        """Open an utterance at `onset`; `before` is audio of a turn it goes on with."""
-        first = onset - self._settings.preroll_ms * FRAME_SAMPLES // FRAME_MS
-        audio = before if before is not None else self.since(first)
+    def begin(self, onset: int, question: Question, goes_on: LastTurn | None = None) -> Hearing:
+        """Open an utterance at `onset`, or one that may go on with a turn that was committed."""
+        first = onset - to_samples(self._settings.preroll_ms)
+        audio = self.since(first) if goes_on is None else goes_on.audio + self.since(goes_on.committed_at)
         listen = question.settings
         settings = EndpointSettings(
             end_silence_ms=listen.end_silence_ms,
@@ -87,8 +128,14 @@ class Listener:
             speculate_ms=min(self._settings.speculate_ms, self._settings.complete_ms),
             max_speech_ms=listen.max_speech_ms,
             adaptive=self._settings.adaptive_endpointing and question.expectation.open,
+            judge_ms=self._settings.judge_ms if self._settings.end_of_turn and question.expectation.open else 0,
+            likely=self._settings.likely,
+            likely_ms=min(self._settings.likely_ms, listen.end_silence_ms),
+            unlikely=self._settings.unlikely,
         )
-        hearing = Hearing(self._core.new_id(), onset, question, Endpointer(settings, onset, self._pauses), list(audio))
+        began = onset if goes_on is None else goes_on.onset
+        endpointer = Endpointer(settings, began, self._pauses, onset)
+        hearing = Hearing(self._core.new_id(), began, question, endpointer, audio, goes_on=goes_on, voice_from=onset)
         self.current = hearing
         self._open(hearing)
         return hearing
@@ -99,11 +146,16 @@ class Listener:
         self._core.emit(
             StartRecognition(
                 hearing.id, expectation.language, expectation.open, listen.asr, answer.phrases,
-                listen.hotwords, expectation.languages, answer.kind, answer.length,
+                self._hints(listen, expectation), expectation.languages, answer.kind, answer.length,
             )
         )  # fmt: skip
         hearing.fed = 0
         self._feed(hearing, flush=True)
+
+    def _hints(self, listen: ListenSettings, expectation: Expectation) -> tuple[Hint, ...]:
+        """What the question expects (`hotwords`), then the hotline's vocabulary."""
+        expected = [Hint(word) for word in listen.hotwords]
+        return (*expected, *self._settings.hints.get(expectation.language, ())) if expectation.open else (*expected,)
 
     def _feed(self, hearing: Hearing, *, flush: bool) -> None:
         waiting = len(hearing.audio) - hearing.fed
@@ -130,8 +182,11 @@ class Listener:
         """The caller went on after the transcript was asked for: what came of it is dropped, all is read again."""
         self._core.emit(CancelRecognition(hearing.id))
         self._core.log("turn.went_on", {"utterance": hearing.id, "dropped": hearing.final is not None})
+        if hearing.worked_from is not None:
+            spent = to_ms(self._core.now - hearing.worked_from)
+            self._core.log("turn.speculation", {"utterance": hearing.id, "used": False, "spent_ms": spent})
         hearing.id = self._core.new_id()
-        hearing.finished_at = None
+        hearing.worked_from = hearing.finished_at = None
         hearing.final = hearing.understood = None
         self._core.disarm("recognition")
         self._core.disarm("understanding")
@@ -141,8 +196,18 @@ class Listener:
         """Ask for the final transcript of what was heard so far."""
         self._feed(hearing, flush=True)
         hearing.finished_at = last_voice_at
+        hearing.worked_from = self._core.now if speculative else None
         self._core.emit(FinishRecognition(hearing.id, speculative))
         self._core.arm("recognition", self._settings.recognition_timeout_ms)
+
+    def learn_pause(self, ms: float) -> None:
+        """The caller made a pause in which his turn was ended."""
+        self._pauses.add(ms)
+
+    def judge(self, hearing: Hearing, last_voice_at: int) -> None:
+        """Ask the end-of-turn model what it thinks of the silence that has begun."""
+        samples = np.concatenate(hearing.audio[-_JUDGED_BLOCKS:])
+        self._core.emit(JudgeTurn(hearing.id, last_voice_at, samples))
 
     def close(self, *, cancel: bool) -> None:
         """The utterance is done with."""

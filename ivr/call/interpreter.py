@@ -111,6 +111,11 @@ class DialogRunner:
         return bool(self._pending) and (self._answered or any(p.wait for p in self._pending.values()))
 
     @property
+    def bridged(self) -> bool:
+        """A human has the caller."""
+        return self._mixer.bridged
+
+    @property
     def sensitive(self) -> bool:
         """The slot asked for must not be kept in clear."""
         if self.question is None or not self.question.expectation.asked:
@@ -152,9 +157,14 @@ class DialogRunner:
     def snapshot(self) -> Snapshot:
         return Snapshot(self._state, self.question, max(self._pending, default=0), self._commits)
 
+    def may_undo(self, snapshot: Snapshot) -> bool:
+        """Whether nothing of a turn has left for good."""
+        gone = self._mixer.bridged or self.ended or self._gone or self._broken
+        return not gone and self._commits == snapshot.commits
+
     def undo(self, snapshot: Snapshot) -> bool:
         """Go back to before a turn. False if something of it has left for good."""
-        if self._commits != snapshot.commits or self._mixer.bridged or self.ended or self._gone or self._broken:
+        if not self.may_undo(snapshot):
             return False
         if self.queued:
             self._leave_queue("turn reopened")
@@ -388,6 +398,7 @@ class DialogRunner:
             return
         self._mixer.music(self.queued and not self._mixer.bridged)
         if self._speaker.busy:
+            self._saying = True  # also what was cut and goes on after all
             self._core.disarm("noinput")
             return
         if self._saying:

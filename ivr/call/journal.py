@@ -37,7 +37,7 @@ from ivr.errors import InputError
 _INPUTS: dict[str, type[Any]] = {
     name: getattr(call_events, name)
     for name in (
-        "PartialTranscript", "FinalTranscript", "RecognitionFailed", "UtteranceUnderstood", "PromptAudio",
+        "PartialTranscript", "FinalTranscript", "RecognitionFailed", "UtteranceUnderstood", "TurnJudged", "PromptAudio",
         "PromptFailed", "DigitPressed", "BackendReplied", "BackendFailed", "QueueChanged", "OverlayChanged",
         "MediaLost", "CallerGone",
     )

@@ -37,6 +37,12 @@ class Playback:
         passed = [mark.char for mark in self.marks if mark.sample <= self.played]
         return self.text[: max(passed)].rstrip() if passed else ""
 
+    def text_between(self, start: int, end: int) -> str:
+        """The words of which something sounds between two samples."""
+        first = max((mark.char for mark in self.marks if mark.sample <= start), default=0)
+        last = min((mark.char for mark in self.marks if mark.sample >= end), default=len(self.text))
+        return self.text[first:last]
+
     def clause_start(self) -> int:
         """Sample where the clause begins that was playing when the prompt stopped."""
         stops = {0} | {m.sample for m in self.marks if _ends_clause(self.text[: m.char])}

@@ -38,6 +38,7 @@ from ivr.call.events import (
     PromptFailed,
     QueueChanged,
     RecognitionFailed,
+    TurnJudged,
     UtteranceUnderstood,
 )
 from ivr.call.interpreter import Dialog, DialogRunner
@@ -92,6 +93,7 @@ class CallSession:
             FinalTranscript: self._turns.final,
             RecognitionFailed: self._turns.failed,
             UtteranceUnderstood: self._turns.understood,
+            TurnJudged: self._turns.judged,
             PromptAudio: self._speaker.sound,
             PromptFailed: self._speaker.failed,
             DigitPressed: self._keys.press,

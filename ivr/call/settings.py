@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ivr.dialog.hints import Hint
 from ivr.turn.barge_in import BargeInSettings
 from ivr.turn.echo import EchoSettings
 from ivr.turn.gate import GateSettings
@@ -26,6 +28,16 @@ class CallSettings:
     """Longest silence waited for an answer that cannot be complete."""
     adaptive_endpointing: bool = True
     """Learn each caller's pauses and wait longer for the ones who pause long."""
+    end_of_turn: bool = False
+    """Whether there is an end-of-turn model to ask."""
+    judge_ms: int = 120
+    """Silence after an open question's answer at which that model is asked."""
+    likely: float = 0.85
+    """Its probability from which `likely_ms` of silence is enough: below, too many who pause are cut."""
+    likely_ms: int = 450
+    """Silence that ends an open answer which sounds finished."""
+    unlikely: float = 0.3
+    """Its probability up to which half as much silence again is waited for."""
     reopen_ms: int = 800
     """Speech that goes on so soon after its turn was ended belongs to that turn."""
     recognition_timeout_ms: int = 6000
@@ -51,3 +63,5 @@ class CallSettings:
     """Last prompts longer than this are cut."""
     hangup_limit_ms: int = 10_000
     """Work that may go on after the caller has hung up."""
+    hints: Mapping[str, tuple[Hint, ...]] = field(default_factory=dict)
+    """Language -> words of the hotline that open questions are heard with (`ivr.dialog.hints`)."""

@@ -21,6 +21,8 @@ class _Ahead:
     say: Say
     sound: list[PromptAudio]
     failed: str = ""
+    ready_at: int = 0
+    """Sample at which its sound had come."""
 
 
 class Speaker:
@@ -38,6 +40,8 @@ class Speaker:
         self.cut = False
         self.failures = 0
         """Prompts in a row that had no sound."""
+        self._last: tuple[Playback, int] | None = None
+        """The prompt that was played last, and the sample at which it ended."""
 
     # -- asking for sound
 
@@ -47,6 +51,12 @@ class Speaker:
             prompt = self._core.new_id()
             self._ahead.append(_Ahead(prompt, say, []))
             self._core.emit(_synthesise(prompt, say, speculative=True))
+
+    def ready_at(self) -> int:
+        """Sample at which the first prompt made ahead had its sound; 0 if there is none, now if it has not."""
+        if not self._ahead:
+            return 0
+        return self._ahead[0].ready_at or self._core.now
 
     def drop_ahead(self) -> None:
         for item in self._ahead:
@@ -76,6 +86,7 @@ class Speaker:
         item = next((a for a in self._ahead if a.prompt == event.prompt), None)
         if item is not None:
             item.sound.append(event)
+            item.ready_at = item.ready_at or self._core.now
         elif self._mixer.feed(event.prompt, event.samples, event.marks, event.last):
             self.failures = 0
             self._rearm()
@@ -133,12 +144,24 @@ class Speaker:
         front = self._mixer.playing
         return front.text if front is not None else ""
 
+    def said_since(self, sample: int) -> str:
+        """What was said since that sample of the call, in whole words."""
+        parts = []
+        if self._last is not None and self._last[1] > sample:
+            playback, ended = self._last
+            parts.append(playback.text_between(playback.played - (ended - sample), playback.played))
+        front = self._mixer.playing
+        if front is not None and front.played:
+            parts.append(front.text_between(front.played - (self._core.now - sample), front.played))
+        return " ".join(parts)
+
     def after_block(self) -> None:
         """Report what began and ended in the block just mixed; keep the bound on missing sound."""
         for playback in self._mixer.take_finished():
             self._start(playback)
             say = self._says.pop(playback.prompt, None)
             self.heard, self.cut = playback.text, False
+            self._last = (playback, self._core.now)
             shown = say.masked or say.text if say else playback.text
             self._core.transcript.append(("bot", shown))
             self._core.log("prompt.end", {"prompt": playback.prompt, "text": shown})
@@ -173,8 +196,10 @@ class Speaker:
 
     def stop(self, reason: str) -> CutPrompt | None:
         """Cut what plays; it may be resumed until `forget`."""
+        front = self._mixer.playing
         cut = self._mixer.stop()
-        if cut is not None:
+        if cut is not None and front is not None:
+            self._last = (front, self._core.now)
             say = self._says.get(cut.prompt)
             hidden = say is not None and bool(say.masked)
             self.heard, self.cut = cut.heard, True

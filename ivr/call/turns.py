@@ -2,12 +2,12 @@
 
 voice -> onset -> Hearing -> (short silence: the turn is worked out ahead) -> (enough silence: it ends)
       -> transcript -> understood -> committed to the dialog; or it held nothing, and the prompt goes on
-voice again soon after a commit -> the turn is taken back, both parts are read as one
+voice again soon after a commit -> both parts are read as one; if that gives new words, the turn is taken back
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ivr.audio.frame import Samples, to_ms, to_samples
 from ivr.call.core import Core
@@ -16,11 +16,13 @@ from ivr.call.events import (
     FinalTranscript,
     PartialTranscript,
     RecognitionFailed,
+    TurnJudged,
     Understand,
     UtteranceUnderstood,
 )
-from ivr.call.hearing import Hearing, Listener, Question
-from ivr.call.interpreter import DialogRunner, Plan, Snapshot
+from ivr.call.hearing import Hearing, LastTurn, Listener
+from ivr.call.interpreter import DialogRunner, Plan
+from ivr.call.overheard import ECHO_DELAY_MS, says_more, why_ignored
 from ivr.call.settings import CallSettings
 from ivr.call.speaker import Speaker
 from ivr.call.vocabulary import Vocabulary
@@ -28,15 +30,6 @@ from ivr.dialog import events as dialog
 from ivr.turn.barge_in import BargeIn, BargeInAction, BargeInPolicy, BargeInState
 from ivr.turn.endpoint import Completeness, EndpointDecision
 from ivr.turn.gate import Activity, SpeechGate
-
-
-@dataclass(frozen=True, slots=True)
-class _LastTurn:
-    before: Snapshot
-    question: Question
-    audio: list[Samples]
-    onset: int
-    committed_at: int
 
 
 class Turns:
@@ -55,10 +48,11 @@ class Turns:
         self._listener = Listener(core, settings)
         self._barge_in = BargeIn(settings.barge_in)
         self._plan: Plan | None = None
-        self._last: _LastTurn | None = None
+        self._last: LastTurn | None = None
         self._discard = ""
         self._noises = 0
-        self._partials_seen = False
+        self._streams: set[str] = set()
+        """Languages whose recogniser has told words while they were spoken."""
         self._recogniser_failures = 0
 
     @property
@@ -82,55 +76,81 @@ class Turns:
         decision = self._listener.take_block(block, activity, self._gate.last_voice_at)
         if hearing.finished_at is None:
             self._forget_plan()
-        self._act(self._barge_in.voice(self._core.now, activity.voiced, self._partials_seen), "voice goes on")
+        self._watch_prompt(hearing, activity.voiced)
         self._end_of_turn(hearing, decision)
+
+    def _watch_prompt(self, hearing: Hearing, voiced: bool) -> None:
+        """A prompt plays while the caller speaks: lower it as soon as it may be, stop it when voice is enough."""
+        if voiced and self._speaker.busy and not hearing.ended:
+            policy = self._policy(hearing)
+            self._act(self._barge_in.onset(self._core.now, policy, self._speaker.played_samples()), "voice")
+        streams = hearing.question.expectation.language in self._streams
+        self._act(self._barge_in.voice(self._core.now, voiced, streams), "voice goes on")
 
     def after_block(self) -> None:
         """A turn that had to wait for a must-hear prompt is used now; else the silence gets its bound."""
         hearing = self._listener.current
-        if hearing is not None:
+        if hearing is not None and self._dialog.bridged:
+            self.abandon()  # a human has the caller: nobody waits for this turn's end
+        elif hearing is not None:
             self._advance(hearing)
         elif not self._speaker.busy:
             self._dialog.wait_for_caller()
 
     # -- onset
 
-    def _policy(self, question: Question | None) -> BargeInPolicy:
-        if question is None or not self._speaker.policy_barge_in or not question.settings.barge_in:
+    def _policy(self, hearing: Hearing) -> BargeInPolicy:
+        if hearing.goes_on is not None:
+            return BargeInPolicy()  # the answer to half a turn is never worth hearing out
+        listen = hearing.question.settings
+        if not self._speaker.policy_barge_in or not listen.barge_in or listen.barge_in_type == "dtmf":
             return BargeInPolicy(allowed=False)
-        listen = question.settings
         return BargeInPolicy(True, listen.barge_in_type == "hotword", listen.no_barge_in_ms, listen.min_words)
 
     def _onset(self) -> None:
         onset = self._gate.onset_at or self._core.now
-        question = self._dialog.question
-        reopened = self._reopen(onset)
-        if reopened:
-            return
-        if question is None or not self._dialog.listening or "speech" not in question.settings.modes:
-            self._gate.close()
-            return
-        hearing = self._listener.begin(onset, question)
+        hearing = self._go_on(onset)
+        if hearing is None:
+            question = self._dialog.question
+            if question is None or not self._dialog.listening or "speech" not in question.settings.modes:
+                self._gate.close()
+                return
+            hearing = self._listener.begin(onset, question)
         hearing.prompt_share = self._speaker.share_heard()
         hearing.prompt_text = self._speaker.playing_text()
         self._core.disarm("noinput")
-        self._core.log("speech.start", {"utterance": hearing.id, "while_prompt": self._speaker.busy}, at=onset)
-        self._partials_seen = False
-        if self._speaker.busy:
-            policy = self._policy(question)
-            self._act(self._barge_in.onset(self._core.now, policy, self._speaker.played_samples()), "voice")
+        data: dict[str, dialog.JsonValue] = {"utterance": hearing.id, "while_prompt": self._speaker.busy}
+        if hearing.goes_on is not None:
+            data["after_turn_ms"] = to_ms(onset - hearing.goes_on.committed_at)
+        self._core.log("speech.start", data, at=onset)
+        self._watch_prompt(hearing, voiced=True)
 
-    def _reopen(self, onset: int) -> bool:
-        """Speech soon after its turn was taken: take the turn back, read both parts as one."""
+    # -- speech soon after a turn
+
+    def _go_on(self, onset: int) -> Hearing | None:
+        """Speech soon after its turn was taken: both parts are read as one. The answer goes on, lowered, until the
+        new part proves to be words: a breath or a cough costs it nothing."""
         last, self._last = self._last, None
         if last is None or onset - last.committed_at > to_samples(self._settings.reopen_ms):
-            return False
+            return None
+        if not self._dialog.may_undo(last.before):
+            return None
+        return self._listener.begin(onset, last.question, last)
+
+    def _take_back(self, hearing: Hearing) -> bool:
+        """The caller had not finished: the dialog goes back to before the turn. False if that is too late by now."""
+        last, hearing.goes_on = hearing.goes_on, None
+        if last is None:
+            return True
         if not self._dialog.undo(last.before):
+            self._core.log("turn.too_late", {"utterance": hearing.id})
+            self.abandon()
             return False
-        gap = self._listener.since(last.committed_at)
-        hearing = self._listener.begin(last.onset, last.question, last.audio + gap)
+        self._barge_in.reset()
         self._core.transcript_undo()
-        self._core.log("turn.reopened", {"utterance": hearing.id, "after_ms": to_ms(onset - last.committed_at)})
+        after_ms = to_ms(self._core.now - last.committed_at)
+        self._core.log("turn.reopened", {"utterance": hearing.id, "after_ms": after_ms})
+        self._listener.learn_pause(to_ms(hearing.voice_from - last.voice_end))
         return True
 
     # -- barge-in
@@ -142,7 +162,11 @@ class Turns:
         if action is BargeInAction.DUCK:
             self._speaker.duck(self._settings.barge_in.duck_db)
         elif action is BargeInAction.STOP:
-            self._speaker.stop(why)
+            hearing = self._listener.current
+            if hearing is not None and hearing.goes_on is not None:
+                self._take_back(hearing)
+            else:
+                self._speaker.stop(why)
         elif action is BargeInAction.RESTORE:
             self._speaker.restore()
         else:
@@ -151,7 +175,9 @@ class Turns:
     def key(self) -> None:
         """A key was pressed: speech in progress is dropped, the prompt is cut if it may be."""
         self.abandon()
-        if self._speaker.busy and self._policy(self._dialog.question).allowed:
+        question = self._dialog.question
+        may_cut = question is not None and question.settings.barge_in and self._speaker.policy_barge_in
+        if self._speaker.busy and may_cut:
             self._act(self._barge_in.key(), "key")
         self._speaker.forget()
         self._barge_in.reset()
@@ -191,30 +217,34 @@ class Turns:
         hearing = self._hearing(event.utterance)
         if hearing is None or hearing.final is not None:
             return
-        self._partials_seen = True
+        self._streams.add(hearing.question.expectation.language)
         hearing.partial = event.text
         hearing.completeness = self._completeness(event, hearing)
-        if self._speaker.busy and not self._ignorable(event.text, hearing):
+        if self._why_ignored(event.text, hearing):
+            return
+        if hearing.goes_on is not None and not self._speaker.busy:
+            self._take_back(hearing)
+        elif self._speaker.busy:
             self._words_against_prompt(hearing, event.text)
+
+    def judged(self, event: TurnJudged) -> None:
+        """What the end-of-turn model thinks; too late if the caller went on."""
+        hearing = self._hearing(event.utterance)
+        if hearing is not None and hearing.endpointer.judged(event.at, event.probability):
+            hearing.probability = event.probability
 
     def _words_against_prompt(self, hearing: Hearing, text: str) -> None:
         listen, expectation = hearing.question.settings, hearing.question.expectation
         hot = self._words.is_hotword(text, expectation, listen.hotwords)
         count = self._words.words(text, expectation.language)
-        self._act(self._barge_in.words(count, self._policy(hearing.question), hot), "words")
+        played = self._speaker.played_samples()
+        self._act(self._barge_in.words(count, self._policy(hearing), hot, played), "words")
 
-    def _ignorable(self, text: str, hearing: Hearing) -> str:
-        """Why words said over a prompt are not for the dialog; empty if they are."""
-        expectation = hearing.question.expectation
-        over_prompt = bool(hearing.prompt_text)
-        asked_yes_no = expectation.mode in {"confirm", "guess", "choose"} or any(
-            slot.name == expectation.asked and slot.type == "yes_no" for slot in expectation.slots
-        )
-        if over_prompt and not asked_yes_no and self._words.is_backchannel(text, expectation.language):
-            return "back-channel"
-        if over_prompt and _is_echo(text, hearing.prompt_text):
-            return "echo of the prompt"
-        return ""
+    def _why_ignored(self, text: str, hearing: Hearing) -> str:
+        """Why these words are not for the dialog; empty if they are."""
+        if hearing.goes_on is not None and not says_more(text, hearing.goes_on.text):
+            return "nothing new"
+        return why_ignored(text, hearing, self._speaker.said_since(hearing.heard_from(ECHO_DELAY_MS)), self._words)
 
     def final(self, event: FinalTranscript) -> None:
         hearing = self._hearing(event.utterance)
@@ -224,9 +254,11 @@ class Turns:
         self._recogniser_failures = 0
         hearing.final = event
         text = event.hypotheses[0].text if event.hypotheses else ""
-        self._discard = self._ignorable(text, hearing) if text.strip() else "no words"
+        self._discard = self._why_ignored(text, hearing) if text.strip() else "no words"
         if not self._discard:
             hearing.completeness = self._completeness(event, hearing)
+            if hearing.goes_on is not None and not self._take_back(hearing):
+                return
             if self._speaker.busy:
                 self._words_against_prompt(hearing, text)
             expectation = hearing.question.expectation
@@ -242,6 +274,7 @@ class Turns:
             return
         self._core.disarm("understanding")
         hearing.understood = event.understood
+        hearing.understood_at = self._core.now
         if self._is_unwanted(hearing):
             self._discard = "no hotword"
         else:
@@ -281,12 +314,17 @@ class Turns:
     def _end_of_turn(self, hearing: Hearing, decision: EndpointDecision | None) -> None:
         if decision is None or hearing.ended:
             return
+        if decision is EndpointDecision.JUDGE:
+            self._listener.judge(hearing, self._gate.last_voice_at)
+            return
         if decision is EndpointDecision.SPECULATE:
             if hearing.finished_at is None:
                 self._listener.finish(hearing, self._gate.last_voice_at, speculative=True)
             return
         silence = to_ms(self._core.now - self._gate.last_voice_at)
         data: dict[str, dialog.JsonValue] = {"utterance": hearing.id, "why": decision.value, "silence_ms": silence}
+        if hearing.probability is not None:
+            data["end_of_turn"] = round(hearing.probability, 3)
         self._core.log("turn.end", data | {"completeness": hearing.completeness.value})
         hearing.ended = True
         hearing.too_long = decision is EndpointDecision.MAX_SPEECH
@@ -306,11 +344,11 @@ class Turns:
 
     def _must_wait(self, hearing: Hearing) -> bool:
         """A prompt that must be heard plays on; what was said meanwhile is used after it."""
-        return self._speaker.busy and not self._policy(hearing.question).allowed
+        return self._speaker.busy and not self._policy(hearing).open(self._speaker.played_samples())
 
     def _nothing(self, hearing: Hearing, why: str) -> None:
         self._core.log("turn.nothing", {"utterance": hearing.id, "why": why})
-        too_long = hearing.too_long
+        too_long, self._last = hearing.too_long, hearing.goes_on
         self._listener.close(cancel=False)
         self._forget_plan()
         self._discard = ""
@@ -318,6 +356,8 @@ class Turns:
         if too_long:
             self._dialog.step(dialog.MaxSpeech(self._core.now_ms))
             return
+        if self._last is not None:
+            return  # a breath after a turn, whose answer goes on
         self._noises += 1
         if not self._speaker.busy and self._noises <= self._settings.noise_relisten_max:
             self._core.arm("noinput", self._settings.noise_relisten_ms)
@@ -338,10 +378,13 @@ class Turns:
         plan = self._plan or self._dialog.plan(self._heard(hearing))
         if self._speaker.busy and self._barge_in.state is not BargeInState.STOPPED:
             self._speaker.stop("answer")
-        # A turn that was cut for its length is over, whatever is said next: it would only be cut again.
-        turn = _LastTurn(self._dialog.snapshot(), hearing.question, list(hearing.audio), hearing.onset, self._core.now)
-        self._last = None if hearing.too_long else turn
         text = hearing.final.hypotheses[0].text
+        # A turn that was cut for its length is over, whatever is said next: it would only be cut again.
+        turn = LastTurn(
+            self._dialog.snapshot(), hearing.question, list(hearing.audio), hearing.onset, self._gate.last_voice_at,
+            self._core.now, text,
+        )  # fmt: skip
+        self._last = None if hearing.too_long else turn
         shown = "•" * len(text) if self._dialog.sensitive else text
         self._core.transcript.append(("caller", shown))
         self._core.log(
@@ -355,9 +398,18 @@ class Turns:
                 "language": hearing.final.language,
             },
         )
+        self._log_speculation(hearing)
         self._done(hearing)
         self._noises = 0
         self._dialog.commit(plan)
+
+    def _log_speculation(self, hearing: Hearing) -> None:
+        """How much sooner the answer is heard because it was worked out while the silence was waited for."""
+        if hearing.worked_from is None:
+            return
+        ready = max(hearing.understood_at, self._speaker.ready_at())
+        won = to_ms(min(ready, self._core.now) - hearing.worked_from)
+        self._core.log("turn.speculation", {"utterance": hearing.id, "used": True, "won_ms": won})
 
     def _done(self, hearing: Hearing) -> None:
         self._listener.close(cancel=not hearing.ended)
@@ -373,11 +425,3 @@ class Turns:
             self._core.log("turn.planned", {"used": False})
             self._plan = None
             self._speaker.drop_ahead()
-
-
-def _is_echo(text: str, prompt: str) -> bool:
-    """Whether the words are a longer stretch of the very prompt that plays."""
-    said = "".join(char for char in text.lower() if char.isalnum())
-    prompt = "".join(char for char in prompt.lower() if char.isalnum())
-    long_enough = len(said) >= 6 if any("\u4e00" <= char <= "\u9fff" for char in said) else len(text.split()) >= 4
-    return long_enough and said in prompt

@@ -239,7 +239,7 @@ class ListenSettings:
     """`listen` after all scopes are merged (built-in < hotline < flow < slot < step < rung). Times in ms."""
 
     barge_in: bool = True
-    barge_in_type: Literal["speech", "hotword"] = "speech"
+    barge_in_type: Literal["speech", "hotword", "dtmf"] = "speech"
     no_barge_in_ms: int = 0
     min_words: int = 1
     modes: tuple[Literal["speech", "dtmf"], ...] = ("speech", "dtmf")

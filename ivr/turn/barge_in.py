@@ -2,9 +2,10 @@
 
 At the caller's first voice the prompt is lowered within a block (it costs nothing if it was a cough). Words decide:
 
-    IDLE --onset--> DUCKED --words--> STOPPED      a real start: fade out in 10 ms, remember what was heard
+    IDLE --voice--> DUCKED --words--> STOPPED      a real start: fade out in 10 ms, remember what was heard
                       |   \\--long voice, and no recogniser that gives partials--> STOPPED
                       |
+                      +--too long without a word--> GIVEN_UP (volume back; words still stop it)
                       +--no words, back-channel, echo--> IDLE (volume back)
     STOPPED --the utterance held nothing--> IDLE (resume at the clause where it was cut)
 """
@@ -14,12 +15,13 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from ivr.audio.frame import to_samples
+from ivr.audio.frame import FRAME_SAMPLES, to_samples
 
 
 class BargeInState(enum.Enum):
     IDLE = "idle"
     DUCKED = "ducked"
+    GIVEN_UP = "given_up"
     STOPPED = "stopped"
 
 
@@ -34,8 +36,9 @@ class BargeInAction(enum.Enum):
 class BargeInSettings:
     duck_db: float = -12.0
     """How much the prompt is lowered while we listen whether the caller means it."""
-    voice_only_ms: int = 450
-    """Voice that stops a prompt without words, where the recogniser gives no partials (Mandarin by Whisper)."""
+    voice_only_ms: int = 500
+    """Voice that stops a prompt without words, while it is not known whether the recogniser gives partials: coughs,
+    sneezes and barks are shorter, most answers longer."""
     undecided_ms: int = 1600
     """Ducked longer than this without a word: it is noise, the volume comes back."""
 
@@ -45,47 +48,57 @@ class BargeInPolicy:
     """What this prompt allows; from `listen` and the prompt itself."""
 
     allowed: bool = True
+    """False: the prompt is heard out whatever the caller says (`none`), or only keys cut it (`dtmf`)."""
     hotword_only: bool = False
     not_before_ms: int = 0
+    """The prompt's beginning that cannot be cut."""
     min_words: int = 1
+
+    def open(self, played_samples: int) -> bool:
+        """Whether the prompt may be cut now that so much of it was played."""
+        return self.allowed and played_samples >= to_samples(self.not_before_ms)
 
 
 class BargeIn:
-    """One for a call; `begin` at each new prompt."""
+    """One for a call; `reset` at the end of each utterance."""
 
     def __init__(self, settings: BargeInSettings | None = None) -> None:
         self.settings = settings or BargeInSettings()
         self.state = BargeInState.IDLE
         self._ducked_at = 0
+        self._voice = 0
+        """Samples of voice since then."""
 
     def reset(self) -> None:
         self.state = BargeInState.IDLE
 
     def onset(self, now: int, policy: BargeInPolicy, played_samples: int) -> BargeInAction | None:
-        """The caller's voice began while a prompt plays."""
-        if not policy.allowed or policy.hotword_only or self.state is not BargeInState.IDLE:
-            return None
-        if played_samples < to_samples(policy.not_before_ms):
+        """The caller speaks while a prompt plays: from his onset, or from when the prompt may be cut."""
+        if policy.hotword_only or self.state is not BargeInState.IDLE or not policy.open(played_samples):
             return None
         self.state = BargeInState.DUCKED
         self._ducked_at = now
+        self._voice = 0
         return BargeInAction.DUCK
 
     def voice(self, now: int, speaking: bool, partials: bool) -> BargeInAction | None:
-        """A block has passed since; `speaking` = its voice goes on, `partials` = words would have been reported."""
+        """A block has passed since; `speaking` = it is voice, `partials` = the recogniser tells words as they are
+        spoken."""
         if self.state is not BargeInState.DUCKED:
             return None
-        ducked = now - self._ducked_at
-        if speaking and not partials and ducked >= to_samples(self.settings.voice_only_ms):
+        self._voice += FRAME_SAMPLES * speaking
+        if not partials and self._voice >= to_samples(self.settings.voice_only_ms):
             return self._stop()
-        if ducked >= to_samples(self.settings.undecided_ms):
-            self.state = BargeInState.IDLE
+        if now - self._ducked_at >= to_samples(self.settings.undecided_ms):
+            self.state = BargeInState.GIVEN_UP
             return BargeInAction.RESTORE
         return None
 
-    def words(self, count: int, policy: BargeInPolicy, is_hotword: bool) -> BargeInAction | None:
+    def words(
+        self, count: int, policy: BargeInPolicy, is_hotword: bool, played_samples: int = 1 << 62
+    ) -> BargeInAction | None:
         """A partial or final transcript came; back-channels and echo have been sorted out by the caller of this."""
-        if self.state is BargeInState.STOPPED or not policy.allowed:
+        if self.state is BargeInState.STOPPED or not policy.open(played_samples):
             return None
         if policy.hotword_only and not is_hotword:
             return None

@@ -2,6 +2,8 @@
 
 Silence after the last voice is compared with a limit that knows the question: a complete value ends soon, one that
 cannot be complete yet ends late, an open question waits for the pause its caller usually leaves inside a sentence.
+Where there is an end-of-turn model it is asked at each short silence after an open question; it shortens or lengthens
+the limit when its answer comes, and without an answer nothing is different.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ class Completeness(enum.Enum):
 
 
 class EndpointDecision(enum.Enum):
+    JUDGE = "judge"
+    """A short silence after an open question: ask the end-of-turn model."""
     SPECULATE = "speculate"
     """A first short silence: work ahead on a copy."""
     END = "end"
@@ -44,6 +48,13 @@ class EndpointSettings:
     max_speech_ms: int = 15000
     adaptive: bool = True
     """Lengthen `end_silence_ms` for a caller who pauses long inside sentences."""
+    judge_ms: int = 0
+    """Silence at which the end-of-turn model is asked; 0 = there is none."""
+    likely: float = 0.85
+    """The model's probability from which `likely_ms` of silence is enough."""
+    likely_ms: int = 450
+    unlikely: float = 0.3
+    """The probability up to which the silence is waited for half as long again."""
 
 
 class PauseStatistics:
@@ -60,12 +71,23 @@ class PauseStatistics:
 class Endpointer:
     """One for an utterance. `update` each block; times in samples."""
 
-    def __init__(self, settings: EndpointSettings, started_at: int, pauses: PauseStatistics) -> None:
+    def __init__(
+        self, settings: EndpointSettings, started_at: int, pauses: PauseStatistics, last_voice_at: int | None = None
+    ) -> None:
         self.settings = settings
         self._started_at = started_at
         self._pauses = pauses
-        self._last_voice_at = started_at
+        self._last_voice_at = started_at if last_voice_at is None else last_voice_at
         self._speculated_for = -1
+        self._asked_for = -1
+        self._probability: float | None = None
+
+    def judged(self, last_voice_at: int, probability: float) -> bool:
+        """The end-of-turn model's answer about the silence after `last_voice_at`; False if the caller spoke since."""
+        if last_voice_at != self._last_voice_at:
+            return False
+        self._probability = probability
+        return True
 
     def needed_ms(self, completeness: Completeness) -> int:
         """Silence that ends the turn now."""
@@ -76,9 +98,21 @@ class Endpointer:
             return max(self.settings.complete_ms, base // 2)
         if completeness is Completeness.INCOMPLETE:
             return max(base, min(2 * base, self.settings.incomplete_max_ms))
-        if self.settings.adaptive:
-            return max(base, min(int(1.25 * self._pauses.typical_ms), 2 * base))
-        return base
+        return self._open_ms(base)
+
+    def _open_ms(self, base: int) -> int:
+        """Open questions: the caller's own pauses, and what the model thinks of this one."""
+        settings, usual = self.settings, base
+        if settings.adaptive:
+            usual = max(base, min(int(1.25 * self._pauses.typical_ms), 2 * base))
+        if self._probability is None:
+            return usual
+        if self._probability >= settings.likely:
+            own = int(1.1 * self._pauses.typical_ms) if settings.adaptive else 0
+            return min(usual, max(settings.likely_ms, own))
+        if self._probability <= settings.unlikely:
+            return max(usual, min(usual * 3 // 2, settings.incomplete_max_ms))
+        return usual
 
     def update(self, now: int, last_voice_at: int, completeness: Completeness) -> EndpointDecision | None:
         """Take the block that ended at `now`; `last_voice_at` is the end of the last voice so far."""
@@ -87,11 +121,16 @@ class Endpointer:
             if pause >= 200:
                 self._pauses.add(pause)
             self._last_voice_at = last_voice_at
+            self._probability = None
         silence = now - self._last_voice_at
         if silence >= to_samples(self.needed_ms(completeness)):
             return EndpointDecision.END
         if now - self._started_at >= to_samples(self.settings.max_speech_ms):
             return EndpointDecision.MAX_SPEECH
+        judge = self.settings.judge_ms
+        if judge and silence >= to_samples(judge) and self._asked_for != self._last_voice_at:
+            self._asked_for = self._last_voice_at
+            return EndpointDecision.JUDGE
         if silence >= to_samples(self.settings.speculate_ms) and self._speculated_for != self._last_voice_at:
             self._speculated_for = self._last_voice_at
             return EndpointDecision.SPECULATE

@@ -17,8 +17,10 @@ class Listen(Node):
     what: ClassVar[str] = "`listen`"
 
     barge_in: Flag | None = Field(default=None, description="May the caller cut the prompt? Built-in: true.")
-    barge_in_type: Literal["speech", "hotword"] | None = Field(
-        default=None, description="What cuts: any speech, or only what the step accepts. Built-in: speech."
+    barge_in_type: Literal["speech", "hotword", "dtmf"] | None = Field(
+        default=None,
+        description="What cuts: any speech, only what the step accepts, or only keys (what is said meanwhile counts "
+        "after the prompt). Built-in: speech.",
     )
     no_barge_in_ms: Duration | None = Field(
         default=None, alias="no_barge_in", description="The prompt's beginning that cannot be cut. Built-in: 0s."

@@ -1,0 +1,58 @@
+"""Words that were heard while a prompt played: are they for the dialog, or a back-channel, or the prompt's own echo?"""
+
+from __future__ import annotations
+
+from ivr.call.hearing import Hearing
+from ivr.call.vocabulary import Vocabulary
+
+ECHO_DELAY_MS = 500
+"""So late a prompt may come back (speaker-phones, mobile networks: ITU-T G.131 takes 300 ms for the worst)."""
+_SAME = 0.75
+"""Share of the words that must be the prompt's own, in its order: recognisers mishear an echo, too."""
+
+
+def why_ignored(text: str, hearing: Hearing, said: str, words: Vocabulary) -> str:
+    """Why words over a prompt are not for the dialog; empty if they are. `said` is what the bot said meanwhile."""
+    if not hearing.prompt_text:
+        return ""
+    expectation = hearing.question.expectation
+    asked_yes_no = expectation.mode in {"confirm", "guess", "choose"} or any(
+        slot.name == expectation.asked and slot.type == "yes_no" for slot in expectation.slots
+    )
+    if not asked_yes_no and words.is_backchannel(text, expectation.language):
+        return "back-channel"
+    return "echo of the prompt" if is_echo(text, said) else ""
+
+
+def is_echo(text: str, said: str) -> bool:
+    """Whether the words are those that were being said just then.
+
+    `said` holds only what was spoken from shortly before the onset on: a caller who repeats an option after it was
+    read out to him does so when the prompt is past it. One word alone proves nothing.
+    """
+    heard, spoken = _units(text), _units(said)
+    least = 3 if any("\u4e00" <= unit <= "\u9fff" for unit in heard) else 2
+    return len(heard) >= least and _common(heard, spoken) >= _SAME * len(heard)
+
+
+def says_more(text: str, before: str) -> bool:
+    """Whether a transcript of both parts of a turn has words that the first part had not."""
+    return len(_units(text)) > len(_units(before)) or not set(_units(text)) <= set(_units(before))
+
+
+def _units(text: str) -> list[str]:
+    """Words, and each Chinese character by itself, without punctuation."""
+    spaced = "".join(
+        f" {char} " if "\u4e00" <= char <= "\u9fff" else char if char.isalnum() else " " for char in text.lower()
+    )
+    return spaced.split()
+
+
+def _common(left: list[str], right: list[str]) -> int:
+    """Length of the longest common subsequence."""
+    row = [0] * (len(right) + 1)
+    for unit in left:
+        before = 0
+        for index, other in enumerate(right, start=1):
+            before, row[index] = row[index], before + 1 if unit == other else max(row[index], row[index - 1])
+    return row[-1]
