@@ -90,9 +90,13 @@ class _Task:
 class Handle:
     """One utterance in the service. Made by `RecognitionService.open`."""
 
-    def __init__(self, service: RecognitionService, handle_id: int, request: RecognitionRequest) -> None:
+    def __init__(
+        self, service: RecognitionService, handle_id: int, request: RecognitionRequest, background: bool = False
+    ) -> None:
         self.id = handle_id
         self.request = request
+        self.background = background
+        """Nobody waits for it: it is worked on when no caller's utterance is there."""
         self.audio = bytearray()
         self.finishing = False
         self.over = False
@@ -163,11 +167,11 @@ class RecognitionService:
             raise
         return service
 
-    def open(self, request: RecognitionRequest) -> Handle:
+    def open(self, request: RecognitionRequest, *, background: bool = False) -> Handle:
         """Begin an utterance. Raises RecognitionError for a language nobody hears."""
         passes = self._config.passes(request)
         self._last_handle += 1
-        handle = Handle(self, self._last_handle, request)
+        handle = Handle(self, self._last_handle, request, background)
         self._handles[handle.id] = handle
         if self._config.final_waits(request):
             handle.reserve = passes.pop("final", "")
@@ -177,7 +181,7 @@ class RecognitionService:
 
     def stats(self) -> RecognitionStats:
         """Figures of this moment; counters since the start."""
-        waiting = [task for tasks in self._ready.values() for task in tasks]
+        waiting = [task for tasks in self._ready.values() for task in tasks if not task.handle.background]
         oldest = max((self._loop.time() - task.since for task in waiting), default=0.0)
         pending = sum(task.pending for task in waiting)
         return RecognitionStats(
@@ -327,7 +331,7 @@ class RecognitionService:
             queue = self._ready[engine]
             mine = [task for task in queue if task.worker in (None, worker)]
             if mine:
-                task = min(mine, key=lambda task: (not task.handle.finishing, task.since))
+                task = min(mine, key=lambda task: (task.handle.background, not task.handle.finishing, task.since))
                 queue.discard(task)
                 self._send(worker, task)
 
@@ -348,7 +352,10 @@ class RecognitionService:
     def _late(self) -> bool:
         """Is a caller waiting so long that engines should not spend time on partials?"""
         before = self._loop.time() - self._config.drop_partials_ms / 1000
-        return any(task.handle.finishing and task.since < before for tasks in self._ready.values() for task in tasks)
+        return any(
+            task.handle.finishing and task.since < before and not task.handle.background
+            for tasks in self._ready.values() for task in tasks
+        )  # fmt: skip
 
     def _job_timeout(self, audio_s: float) -> float:
         return self._config.job_timeout_s + 2 * audio_s

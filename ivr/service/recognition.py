@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ivr.asr.base import RecognitionRequest, Transcript
 from ivr.asr.config import RecognitionConfig
 from ivr.asr.pool import Handle, RecognitionService, RecognitionStats
@@ -55,6 +57,7 @@ class LiveRecognition:
         self._service: RecognitionService | None = None
         self._handles: dict[tuple[CallDriver, int], Handle] = {}
         self._owners: dict[int, tuple[CallDriver, int]] = {}
+        self._aside: dict[int, Callable[[Transcript | None], None]] = {}
 
     async def start(self) -> None:
         """Load the models. Raises ModelError when an engine cannot be built."""
@@ -67,6 +70,22 @@ class LiveRecognition:
     def stats(self) -> RecognitionStats | None:
         """None until it has started."""
         return self._service.stats() if self._service is not None else None
+
+    def aside(self, request: RecognitionRequest, told: Callable[[Transcript | None], None]) -> Handle | None:
+        """An utterance that nobody waits for, read when no caller's is there; `told` None = it failed. None when
+        nobody can read it."""
+        if self._service is None:
+            return None
+        try:
+            handle = self._service.open(request, background=True)
+        except EngineError:
+            return None
+        self._aside[handle.id] = told
+        return handle
+
+    def drop_aside(self, handle: Handle) -> None:
+        self._aside.pop(handle.id, None)
+        handle.cancel()
 
     def carry_out(self, driver: CallDriver, command: RecognitionCommand) -> None:
         key = (driver, command.utterance)
@@ -107,6 +126,12 @@ class LiveRecognition:
             handle.cancel()
 
     def _transcript(self, handle_id: int, transcript: Transcript) -> None:
+        told = self._aside.get(handle_id)
+        if told is not None:
+            if transcript.final:
+                del self._aside[handle_id]
+            told(transcript)
+            return
         key = self._owners.get(handle_id)
         if key is None:
             return
@@ -116,6 +141,10 @@ class LiveRecognition:
         self._deliver(key, event_of(key[1], transcript))
 
     def _failure(self, handle_id: int, reason: str) -> None:
+        told = self._aside.pop(handle_id, None)
+        if told is not None:
+            told(None)
+            return
         key = self._owners.pop(handle_id, None)
         if key is not None:
             self._handles.pop(key, None)

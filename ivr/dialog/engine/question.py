@@ -243,6 +243,11 @@ def _slots(turn: Turn, step: StepCode, question: Question) -> list[SlotExpectati
     return [_slot_expectation(turn, turn.slot_code(name)) for name in names]
 
 
+def form_of(turn: Turn) -> tuple[SlotExpectation, ...]:
+    """All slots of the flow on top, whatever is asked for now."""
+    return tuple(_slot_expectation(turn, slot) for slot in turn.flow.slots.values())
+
+
 def _slot_expectation(turn: Turn, slot: SlotCode) -> SlotExpectation:
     settings: dict[str, JsonValue] = {}
     bounds = resolve_range(slot, turn.now().date())
