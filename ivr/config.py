@@ -82,6 +82,31 @@ class HttpSection(_Section):
     )
 
 
+class BrowserSection(_Section):
+    """Calls and chats from web pages, `/call` and `/chat`; agents who take calls at their desk's page."""
+
+    enabled: bool = Field(default=True, description="The pages for callers are there.")
+    public: Literal["loopback", "yes", "no"] = Field(
+        default="loopback",
+        description="Who may call without signing in: browsers on this machine (`loopback`), everybody (`yes`), nobody "
+        "(`no`).",
+    )
+    chat: bool = Field(default=True, description="Callers may write instead.")
+    addresses: tuple[str, ...] = Field(
+        default=(), description="IP addresses of this machine that browsers send audio to; empty = all it has."
+    )
+    stun: str = Field(default="", description="`stun:HOST:PORT`, for a service behind NAT; empty = none is asked.")
+    turn: str = Field(
+        default="", description="`turn:HOST:PORT?transport=udp`: a relay, where nothing else gets through."
+    )
+    turn_user: str = Field(default="", description="Account at the relay.")
+    turn_password: str = Field(default="", repr=False, description="Its password.")
+    lost_after_s: float = Field(default=8.0, gt=0, description="A browser without audio for so long is gone (s).")
+    at_once: int = Field(default=4, ge=1, description="Calls and chats at once from one address without sign-in.")
+    per_minute: int = Field(default=10, ge=1, description="New ones a minute from one address.")
+    chat_gone_s: float = Field(default=120.0, gt=0, description="A chat waits so long for a page that went away (s).")
+
+
 class RecognitionSection(_Section):
     """Speech to text."""
 
@@ -133,6 +158,13 @@ class CallSection(_Section):
     reopen_ms: int = Field(
         default=800, ge=0, le=3000, description="Speech so soon after its turn's end re-opens the turn."
     )
+    end_of_turn: Literal["auto", "none", "smart-turn"] = Field(
+        default="auto",
+        description="Model that hears whether an open answer sounds finished; `auto` is Smart Turn where it is fetched.",
+    )
+    likely_ms: int = Field(
+        default=500, ge=150, le=3000, description="Silence that ends an open answer which sounds finished (ms)."
+    )
     adaptive: bool = Field(default=True, description="Wait longer for callers who pause long inside sentences.")
     music: str = Field(default="", description="Sound file for waiting callers; empty = a quiet tune of our own.")
 
@@ -144,6 +176,7 @@ class Config(_Section):
     sip: SipSection = Field(default_factory=SipSection)
     rtp: RtpSection = Field(default_factory=RtpSection)
     http: HttpSection = Field(default_factory=HttpSection)
+    browser: BrowserSection = Field(default_factory=BrowserSection)
     recognition: RecognitionSection = Field(default_factory=RecognitionSection)
     synthesis: SynthesisSection = Field(default_factory=SynthesisSection)
     call: CallSection = Field(default_factory=CallSection)

@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ivr.app.browser import visitors
 from ivr.app.offline import build_bundle, environment_of, is_trained
 from ivr.asr.config import LanguagePasses, RecognitionConfig, default_config
 from ivr.audio.hold import hold_tune
@@ -30,6 +31,7 @@ from ivr.errors import ConfigError
 from ivr.service.bundles import FolderBundles, ServedBundles
 from ivr.service.calls import CallServices
 from ivr.service.desk import ServiceDesk
+from ivr.service.end_of_turn import LiveEndOfTurn, end_of_turn_model
 from ivr.service.hotline import Hotline, HotlineSettings
 from ivr.service.live_overlay import LiveOverlay
 from ivr.service.overlay import Overlay
@@ -81,7 +83,7 @@ def call_settings(config: Config) -> CallSettings:
         gate=GateSettings(onset_ms=section.onset_ms), barge_in=BargeInSettings(duck_db=section.duck_db),
         speculate_ms=section.speculate_ms, complete_ms=section.complete_ms,
         incomplete_max_ms=section.incomplete_max_ms, adaptive_endpointing=section.adaptive,
-        reopen_ms=section.reopen_ms,
+        reopen_ms=section.reopen_ms, likely_ms=section.likely_ms,
     )  # fmt: skip
 
 
@@ -134,8 +136,11 @@ class Service:
         self.desk = ServiceDesk(config, bundle, self.sip, self._ports, self._rtp, self.data)
         self._backend = BackendClient(environment, self.desk.actions)
         self._services = CallServices(self._recognition, self._synthesis, self._backend, self.desk)
+        judge = end_of_turn_model(config.call.end_of_turn)
+        self._services.end_of_turn = LiveEndOfTurn(judge) if judge is not None else None
+        call = dataclasses.replace(call_settings(config), end_of_turn=judge is not None)
         music = read_audio(config.call.music) if config.call.music else hold_tune()
-        settings = HotlineSettings(self.data, config.call.detector, config.service.record, call_settings(config), music)
+        settings = HotlineSettings(self.data, config.call.detector, config.service.record, call, music)
         self.hotline = Hotline(
             bundle, settings, self._services, self.pacer, self.recorder, self.desk.calls, self.desk, environment
         )
@@ -145,6 +150,9 @@ class Service:
         self._connect_live()
         self.intake = SipIntake(self.hotline, self._ports, self._rtp, self.ready, config.service.languages)
         self.desk.lines = self.intake.lines
+        self.visitors = visitors(
+            config, self.hotline, self.desk.desk.browsers, self.ready, config.service.max_calls
+        )  # fmt: skip
         self._draining = False
         self._started = False
         self._answered = 0
@@ -153,7 +161,7 @@ class Service:
         self.http_address: tuple[str, int] = ("", 0)
         self.console = Console(
             self.desk.store, self.desk.tickets, self.desk.desk, self.hotline.running, self.data, self.desk.clock,
-            config.http.secure_cookies,
+            config.http.secure_cookies, self.visitors,
         )  # fmt: skip
         self.setup_path = ""
         """Where the first admin is set up, as long as there is no user."""
@@ -268,7 +276,8 @@ class Service:
         for task in tuple(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await self.sip.stop(self.config.service.drain_s if drain_s is None else drain_s)
+        drain_s = self.config.service.drain_s if drain_s is None else drain_s
+        await asyncio.gather(self.sip.stop(drain_s), *([self.visitors.close(drain_s)] if self.visitors else []))
         await self.desk.stop()
         self.pacer.stop()
         self._services.close()

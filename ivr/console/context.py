@@ -16,6 +16,7 @@ from ivr.console.passwords import Passwords
 from ivr.console.peaks import PeakCache
 from ivr.console.routing import ASKED
 from ivr.console.views import Desk, RunningCall
+from ivr.console.visitors import Visitors
 from ivr.store import records
 from ivr.store.store import Store
 from ivr.store.tickets import Tickets
@@ -37,6 +38,8 @@ class Console:
     clock: Callable[[], float]
     secure_cookies: bool = False
     """Set behind a proxy that speaks TLS."""
+    visitors: Visitors | None = None
+    """Calls and chats from web pages, where they are taken."""
     users: Users = field(init=False)
     hub: Hub = field(init=False)
     passwords: Passwords = field(init=False, default_factory=Passwords)

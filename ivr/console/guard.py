@@ -37,8 +37,13 @@ HEADERS: Final = {
 }
 
 
+_WITH_MICROPHONE: Final = frozenset({"/call", "/desk"})
+
+
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """On each answer, whoever made it."""
+    if request.path in _WITH_MICROPHONE:
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(self)")
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     cached = request.path.startswith("/static/")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ivr.console.messages_visitor_zh import VISITORS
+
 MESSAGES: Final[dict[str, str]] = {
     "Skip to the content": "跳到正文",
     "Pages": "页面",
@@ -240,4 +242,5 @@ MESSAGES: Final[dict[str, str]] = {
     "when": "时间",
     "did": "操作",
     "more": "详情",
+    **VISITORS,
 }

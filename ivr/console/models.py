@@ -307,3 +307,22 @@ class TicketChange(Model):
     phone: str | None = Field(default=None, max_length=100)
     due_at: datetime | None = Field(default=None, description="null removes it.")
     note: str = Field(default="", max_length=10_000)
+
+
+# ----------------------------------------------------------------------------------------------------------- visitors
+
+
+class BrowserOffer(Model):
+    sdp: str = Field(max_length=65_536, description="The browser's offer: audio by DTLS-SRTP, and a data channel.")
+    language: str = Field(default="", max_length=20, description="One of the hotline's; empty = its first.")
+    caller: str = Field(default="", max_length=40, description="The visitor's own number, if he likes.")
+
+
+class BrowserAnswer(Model):
+    id: str
+    sdp: str
+
+
+class ChatBegin(Model):
+    language: str = Field(default="", max_length=20)
+    caller: str = Field(default="", max_length=40)

@@ -20,6 +20,7 @@ from ivr.desk.lines import CallerLine, RtpLegFactory
 from ivr.dialog.bundle import Bundle
 from ivr.dialog.events import JsonValue, QueueStatus
 from ivr.errors import IvrError
+from ivr.service.browser_settings import browser_phones
 from ivr.service.hotline import CallRecord
 from ivr.service.recorder import JOURNAL, RECORDING
 from ivr.service.sip_intake import SipLine
@@ -44,7 +45,7 @@ class CallList:
         self._write(
             self._store.call_started(
                 record.id, caller=record.caller, called=record.called, hotline=record.hotline, bundle=record.bundle,
-                recording=str(folder / RECORDING), journal=str(folder / JOURNAL), transport="sip",
+                recording=str(folder / RECORDING), journal=str(folder / JOURNAL), transport=record.transport,
             )
         )  # fmt: skip
 
@@ -109,6 +110,7 @@ class ServiceDesk:
             self._store,
             self.clock,
             self._line_of,
+            browser_phones(config),
         )
         self.tickets = Tickets(self._store)
         self.calls = CallList(self._store)

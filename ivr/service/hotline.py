@@ -14,6 +14,7 @@ from typing import Protocol
 from ivr.audio.frame import Samples
 from ivr.backend.request import Environment
 from ivr.call.driver import CallDriver
+from ivr.call.ears import VoiceDetector
 from ivr.call.events import HangUp, OverlayChanged
 from ivr.call.session import CallSession
 from ivr.call.settings import CallSettings
@@ -45,6 +46,7 @@ class CallRecord:
     cause: str = ""
     duration_ms: int = 0
     language: str = ""
+    transport: str = "sip"
 
 
 class CallLog(Protocol):
@@ -68,6 +70,19 @@ class HotlineSettings:
     record: bool = True
     call: CallSettings = field(default_factory=CallSettings)
     music: Samples | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a call is carried on that is not spoken (`ivr.service.chat_intake`)."""
+
+    detector: Callable[[], VoiceDetector]
+    driver: Callable[..., CallDriver]
+    """Called as CallDriver is."""
+    sound: bool = True
+    """Whether there is anything to record."""
+    reopen_ms: int = 0
+    """In place of the setting of calls."""
 
 
 class Hotline:
@@ -97,7 +112,7 @@ class Hotline:
 
     def begin(
         self, info: CallInfo, leg: MediaLeg, on_end: Callable[[CallDriver, HangUp], None], *, language: str = "",
-        direction: str = "inbound", entry: str = "",
+        direction: str = "inbound", entry: str = "", manner: Manner | None = None,
     ) -> CallDriver:  # fmt: skip
         """The leg was answered: the bot speaks from the next tick on."""
         bundle, overlay = self.choose(info.caller), self.overlay()
@@ -114,22 +129,27 @@ class Hotline:
             "context": encode(context), "queues": {name: encode(status) for name, status in queues.items()},
             "overlay": overlay,
         }  # fmt: skip
-        recorder = FileRecorder(self._recorder, folder, head, sound=self._settings.record)
+        call = self._settings.call
+        if manner is not None:
+            call = dataclasses.replace(call, reopen_ms=manner.reopen_ms, adaptive_endpointing=False)
+        sound = self._settings.record and (manner is None or manner.sound)
+        recorder = FileRecorder(self._recorder, folder, head, sound=sound)
         limit = bundle.definition.hotline.defaults.limits.call_ms
         session = CallSession(
-            bundle, context, self._detector(), SpokenWords(),
-            dataclasses.replace(self._settings.call, call_limit_ms=limit), self._settings.music,
+            bundle, context, self._detector() if manner is None else manner.detector(), SpokenWords(),
+            dataclasses.replace(call, call_limit_ms=limit, hints=bundle.hints), self._settings.music,
         )  # fmt: skip
         record = CallRecord(
             info.call_id, info.caller, info.called, context.started_at, bundle.definition.hotline.hotline, bundle.hash,
-            str(folder),
+            str(folder), transport=info.transport,
         )  # fmt: skip
 
         def ended(driver: CallDriver, hang_up: HangUp) -> None:
             self._ended(driver, hang_up, record)
             on_end(driver, hang_up)
 
-        driver = CallDriver(info, session, leg, self._services, recorder, ended)
+        make = CallDriver if manner is None else manner.driver
+        driver = make(info, session, leg, self._services, recorder, ended)
         self._services.adopt(driver, bundle, self._environment, _action_context(context, bundle))
         self.running[info.call_id] = driver
         self.bundles[info.call_id] = bundle

@@ -21,7 +21,7 @@ class CallInfo:
     """The caller's number or user part, digits and `+` where it is a number; empty if withheld."""
     called: str
     transport: str
-    """`sip`, `recording`, ..."""
+    """`sip`, `webrtc`, `chat`, `recording`, ..."""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -33,7 +33,7 @@ class Digit:
     """One of `0-9*#A-D`."""
     duration_ms: int
     source: str
-    """`rfc4733`, `sip-info` or `in-band`."""
+    """`rfc4733`, `sip-info`, `in-band` or `browser`."""
 
 
 @runtime_checkable

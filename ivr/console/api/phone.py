@@ -6,13 +6,12 @@ What goes over the socket stands in `ivr.desk.browser_phones`.
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from ivr.acd.agents import AgentState
-from ivr.console.api.events import TOO_SLOW, check_session
+from ivr.console.api.events import check_session
+from ivr.console.api.outbox import Outbox, read_object
 from ivr.console.api.parse import answer
 from ivr.console.context import Console, console_of, signed_of
 from ivr.console.models import Done
@@ -54,51 +53,20 @@ async def phone(request: web.Request) -> web.StreamResponse:
     console, signed = console_of(request), signed_of(request)
     socket = web.WebSocketResponse(heartbeat=10.0, max_msg_size=_MESSAGE_MAX)
     await socket.prepare(request)
-    waiting: asyncio.Queue[str] = asyncio.Queue(_WAITING_MAX)
-    slow = asyncio.Event()
-
-    def tell(message: dict[str, Any]) -> None:
-        try:
-            waiting.put_nowait(json.dumps(message, ensure_ascii=False))
-        except asyncio.QueueFull:
-            slow.set()
-
-    page = console.desk.browsers.attach(signed.user, tell)
-    tasks = [
-        asyncio.create_task(work)
-        for work in (_send(socket, waiting), _drop(socket, slow), check_session(request, socket))
-    ]
+    outbox = Outbox(socket, _WAITING_MAX)
+    page = console.desk.browsers.attach(signed.user, outbox.tell)
+    tasks = [asyncio.create_task(work) for work in (outbox.run(), check_session(request, socket))]
     try:
         async for message in socket:
             if message.type is not WSMsgType.TEXT:
                 break
-            given = _object(message.data)
-            if given is not None:
-                await page.receive(given)
+            await page.receive(read_object(message.data))
     finally:
         console.desk.browsers.detach(page)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     return socket
-
-
-async def _send(socket: web.WebSocketResponse, waiting: asyncio.Queue[str]) -> None:
-    while True:
-        await socket.send_str(await waiting.get())
-
-
-async def _drop(socket: web.WebSocketResponse, slow: asyncio.Event) -> None:
-    await slow.wait()
-    await socket.close(code=TOO_SLOW, message=b"too slow")
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 ROUTES = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ivr.console import actions
-from ivr.console.context import console_of, signed_of
+from ivr.console.context import console_of
 from ivr.console.cookies import set_session
 from ivr.console.forms import back_to, field, local_path, see_other
 from ivr.console.guard import SESSION_COOKIE
@@ -18,7 +18,11 @@ _YEAR_S = 365 * 86_400
 
 
 async def start(request: web.Request) -> web.Response:
-    return see_other(HOME[signed_of(request).role])
+    """To the first page of one's role; a visitor to the hotline itself, if it takes visitors."""
+    signed, visitors = request[ASKED].signed, console_of(request).visitors
+    if signed is not None:
+        return see_other(HOME[signed.role])
+    return see_other("/call" if visitors is not None and visitors.may_come(request) else "/login")
 
 
 async def login_form(request: web.Request) -> web.Response:
@@ -100,7 +104,7 @@ async def choose(request: web.Request) -> web.Response:
 
 
 ROUTES = (
-    Route("GET", "/", start, EVERYBODY, "To the first page of one's role"),
+    Route("GET", "/", start, None, "To the first page of one's role; visitors to the hotline"),
     Route("GET", "/login", login_form, None, "Sign in"),
     Route("POST", "/login", login, None, "Sign in"),
     Route("POST", "/logout", logout, EVERYBODY, "Sign out"),
