@@ -160,7 +160,7 @@ class CallSection(_Section):
     )
     end_of_turn: Literal["auto", "none", "smart-turn"] = Field(
         default="auto",
-        description="Model that hears whether an open answer sounds finished; `auto` is Smart Turn where it is fetched.",
+        description="Model that hears whether an open answer sounds finished; `auto`: Smart Turn where it is fetched.",
     )
     likely_ms: int = Field(
         default=500, ge=150, le=3000, description="Silence that ends an open answer which sounds finished (ms)."

@@ -19,6 +19,7 @@ from ivr.nlu_encoder import MODELS, OnnxEncoder
 from ivr.replay.engines import ReplayEngines
 from ivr.service.bundle_store import BundleStore
 from ivr.service.bundles import StoreBundles
+from ivr.service.end_of_turn import end_of_turn_model
 from ivr.tts.local import LocalSynthesis
 from ivr.tts.prompts import RecordedPrompts
 from ivr.tts.settings import SynthesisSettings
@@ -59,6 +60,7 @@ def replay_engines(bundle: Bundle, folder: Path, *, people: bool = True) -> Repl
         LocalSynthesis(SynthesisSettings(), RecordedPrompts(folder)),
         BackendClient(environment_of(bundle), {"ivr.tickets.create": _no_ticket}),
         environment_of(bundle),
+        end_of_turn=end_of_turn_model(),
         queue_events=((2000, call.QueueChanged("answered")),) if people else ((0, call.QueueChanged("closed")),),
     )
 

@@ -32,9 +32,9 @@ class CallSettings:
     """Whether there is an end-of-turn model to ask."""
     judge_ms: int = 120
     """Silence after an open question's answer at which that model is asked."""
-    likely: float = 0.85
+    likely: float = 0.9
     """Its probability from which `likely_ms` of silence is enough: below, too many who pause are cut."""
-    likely_ms: int = 450
+    likely_ms: int = 500
     """Silence that ends an open answer which sounds finished."""
     unlikely: float = 0.3
     """Its probability up to which half as much silence again is waited for."""

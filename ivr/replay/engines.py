@@ -13,6 +13,7 @@ from ivr.backend.request import Environment
 from ivr.call import events as call
 from ivr.dialog.bundle import Bundle
 from ivr.dialog.events import Understood
+from ivr.end_of_turn import EndOfTurnModel
 from ivr.errors import ActionError, EngineError, SynthesisError
 from ivr.replay.shell import HeldUtterance
 from ivr.service.calls import understand
@@ -73,7 +74,9 @@ class ReplayEngines:
         environment: Environment,
         queue_events: Sequence[tuple[int, call.QueueChanged]] = (),
         replies: Mapping[str, Mapping[str, object]] | None = None,
+        end_of_turn: EndOfTurnModel | None = None,
     ) -> None:
+        self.end_of_turn = end_of_turn
         self.last: Transcript | str | None = None
         self._bundle = bundle
         self._recognition = recognition(self._transcript, self._failure)

@@ -93,8 +93,8 @@ class Replayed:
 
 
 def settings_for(bundle: Bundle, settings: CallSettings) -> CallSettings:
-    """The operator's settings with the hotline's own limits."""
-    return replace(settings, call_limit_ms=bundle.definition.hotline.defaults.limits.call_ms)
+    """The operator's settings with the hotline's own limits and vocabulary."""
+    return replace(settings, call_limit_ms=bundle.definition.hotline.defaults.limits.call_ms, hints=bundle.hints)
 
 
 def queue_statuses(bundle: Bundle, *, is_open: bool) -> dict[str, QueueStatus]:
@@ -146,9 +146,10 @@ class _Run:
 
     def __init__(self, bundle: Bundle, engines: ReplayEngines, options: ReplayOptions, context: CallContext) -> None:
         self.session = CallSession(
-            bundle, context, detector_maker(options.detector)(), SpokenWords(), settings_for(bundle, options.settings)
-        )
-        self.shell = SyncShell(self.session, engines, options.latencies)
+            bundle, context, detector_maker(options.detector)(), SpokenWords(),
+            replace(settings_for(bundle, options.settings), end_of_turn=engines.end_of_turn is not None),
+        )  # fmt: skip
+        self.shell = SyncShell(self.session, engines, options.latencies, engines.end_of_turn)
         queues = queue_statuses(bundle, is_open=options.queues_open)
         self._writer = _writer(options.record, context, bundle, queues)
         self.session.start(queues)

@@ -15,6 +15,7 @@ from ivr.audio.frame import AudioFrame, Samples, to_samples
 from ivr.call import events as call
 from ivr.call.session import CallSession
 from ivr.dialog.events import Understood
+from ivr.end_of_turn import EndOfTurnModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Latencies:
     understanding: int = 20
     prompt: int = 60
     backend: int = 150
+    end_of_turn: int = 150
 
 
 class HeldUtterance(Protocol):
@@ -57,8 +59,12 @@ class SyncEngines(Protocol):
 class SyncShell:
     """Carries a session's commands to engines and brings the answers back in the call's own time."""
 
-    def __init__(self, session: CallSession, engines: SyncEngines, latencies: Latencies | None = None) -> None:
+    def __init__(
+        self, session: CallSession, engines: SyncEngines, latencies: Latencies | None = None,
+        end_of_turn: EndOfTurnModel | None = None,
+    ) -> None:  # fmt: skip
         self.session = session
+        self._end_of_turn = end_of_turn
         self._engines = engines
         self._latencies = latencies or Latencies()
         self._utterances: dict[int, HeldUtterance] = {}
@@ -103,6 +109,10 @@ class SyncShell:
         elif isinstance(command, call.Understand):
             understood = self._engines.understand(command)
             self.later(call.UtteranceUnderstood(command.utterance, understood), self._latencies.understanding)
+        elif isinstance(command, call.JudgeTurn):
+            if self._end_of_turn is not None:
+                probability = round(self._end_of_turn.judge(command.samples), 4)
+                self.later(call.TurnJudged(command.utterance, command.at, probability), self._latencies.end_of_turn)
         elif isinstance(command, call.Synthesise):
             for event in self._engines.synthesise(command):
                 self.later(event, self._latencies.prompt)

@@ -22,6 +22,7 @@ from ivr.call.events import (
     EnterQueue,
     FeedRecognition,
     FinishRecognition,
+    JudgeTurn,
     QuitQueue,
     RecognitionFailed,
     StartRecognition,
@@ -32,6 +33,7 @@ from ivr.call.events import (
 from ivr.dialog.bundle import Bundle
 from ivr.dialog.events import JsonValue, Spoken, Understood
 from ivr.errors import ActionError
+from ivr.service.end_of_turn import LiveEndOfTurn
 from ivr.service.recognition import LiveRecognition
 from ivr.service.synthesis import LiveSynthesis
 
@@ -64,6 +66,8 @@ class CallServices:
         self._synthesis = synthesis
         self._backend = backend
         self._desk = desk
+        self.end_of_turn: LiveEndOfTurn | None = None
+        """Set by whoever has an end-of-turn model."""
         self._bundles: dict[CallDriver, Bundle] = {}
         self._contexts: dict[CallDriver, Mapping[str, JsonValue]] = {}
         self._environments: dict[CallDriver, Environment] = {}
@@ -81,6 +85,8 @@ class CallServices:
         self._tasks[driver] = set()
 
     def close(self) -> None:
+        if self.end_of_turn is not None:
+            self.end_of_turn.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
 
     # -- the driver's Services
@@ -92,6 +98,9 @@ class CallServices:
             self._synthesis.carry_out(driver, command)
         elif isinstance(command, Understand):
             self._run(driver, self._understand(driver, command), lambda why: RecognitionFailed(command.utterance, why))
+        elif isinstance(command, JudgeTurn):
+            if self.end_of_turn is not None:
+                self.end_of_turn.carry_out(driver, command)
         elif isinstance(command, CallBackend):
             self._run(driver, self._call(driver, command), lambda why: BackendFailed(command.action, "http", why))
         elif isinstance(command, EnterQueue):

@@ -50,9 +50,9 @@ class EndpointSettings:
     """Lengthen `end_silence_ms` for a caller who pauses long inside sentences."""
     judge_ms: int = 0
     """Silence at which the end-of-turn model is asked; 0 = there is none."""
-    likely: float = 0.85
+    likely: float = 0.9
     """The model's probability from which `likely_ms` of silence is enough."""
-    likely_ms: int = 450
+    likely_ms: int = 500
     unlikely: float = 0.3
     """The probability up to which the silence is waited for half as long again."""
 
@@ -127,11 +127,11 @@ class Endpointer:
             return EndpointDecision.END
         if now - self._started_at >= to_samples(self.settings.max_speech_ms):
             return EndpointDecision.MAX_SPEECH
+        if silence >= to_samples(self.settings.speculate_ms) and self._speculated_for != self._last_voice_at:
+            self._speculated_for = self._last_voice_at
+            return EndpointDecision.SPECULATE
         judge = self.settings.judge_ms
         if judge and silence >= to_samples(judge) and self._asked_for != self._last_voice_at:
             self._asked_for = self._last_voice_at
             return EndpointDecision.JUDGE
-        if silence >= to_samples(self.settings.speculate_ms) and self._speculated_for != self._last_voice_at:
-            self._speculated_for = self._last_voice_at
-            return EndpointDecision.SPECULATE
         return None
