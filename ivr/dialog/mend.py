@@ -24,7 +24,7 @@ _WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 _NAMED = re.compile(r"`([^`]+)`|: ([\w.]+)")
 _PATHS = frozenset({"E04", "E07"})
 """Codes about the ways through a flow: nothing can be said where a step or its `next` is missing."""
-_WHOLE = frozenset({"W04", "W13", "W25"})
+_WHOLE = frozenset({"W03", "W04", "W13", "W25"})
 """Codes about the hotline as a whole."""
 
 NodeT = TypeVar("NodeT", bound=Node)

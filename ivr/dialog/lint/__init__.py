@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ivr.dialog.lint import acoustic, events, names, paths, phrases, prompts, references
+from ivr.dialog.lint import acoustic, events, names, paths, phrases, prompts, references, unused
 from ivr.dialog.lint.codes import CODES
 from ivr.dialog.lint.context import Context, LintOptions
 from ivr.dialog.loader import Definition, parse, read_folder
@@ -17,7 +17,7 @@ from ivr.errors import Problem
 
 __all__ = ["CODES", "LintOptions", "lint", "lint_files", "lint_folder"]
 
-_CHECKS = (references, paths, names, prompts, events, phrases, acoustic)
+_CHECKS = (references, paths, names, unused, prompts, events, phrases, acoustic)
 
 
 def lint(definition: Definition, problems: Problems, options: LintOptions | None = None) -> None:

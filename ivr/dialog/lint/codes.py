@@ -7,6 +7,7 @@ CODES: dict[str, str] = {
     "E01": "A step, flow, action, queue, prompt, slot, event, argument or secret of that name does not exist.",
     "E02": "A name or a key is taken twice in one scope.",
     "E03": "An expression reads a name or a field that does not exist, or before any path sets it.",
+    "W03": "A value is set and never read, or an action, a prompt or a slot is never used: a typo?",
     "E04": "No path leads to a step.",
     "W04": "A flow is never entered (no trigger, not run, no entry), or a file is never read.",
     "E05": "A language of the hotline is missing, or one is given that the hotline does not have.",
