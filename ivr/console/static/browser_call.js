@@ -7,8 +7,9 @@
   const find = (selector) => root.querySelector(selector), text = root.dataset;
   const go = find(".go"), stop = find(".stop"), mute = find(".mute"), what = find(".what"), clock = find(".clock");
   const problem = find(".error"), partial = find(".partial"), empty = find(".empty"), keys = [...root.querySelectorAll(".key")];
-  const own = find(".meter.own i"), other = find(".meter.other i");
+  const own = find(".meter-own i"), other = find(".meter-other i");
   const captions = Captions(find(".talk"), { bot: text.bot, caller: text.caller, agent: text.agent });
+  if (matchMedia("(max-width: 760px)").matches) find(".pad").open = false; // the captions matter more there
   let call = null, began = 0, position = 0, state = "idle", tone = null;
 
   const describe = () => {

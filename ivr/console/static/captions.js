@@ -13,9 +13,9 @@ const Captions = (list, names) => {
       item.className = speaker;
       const who = document.createElement("span"), what = document.createElement("span");
       who.className = "speaker";
-      who.textContent = names[speaker] || speaker;
+      who.textContent = `${names[speaker] || speaker} `;
       what.className = "what";
-      item.append(who, " ", what);
+      item.append(who, what);
       lines.set(id, item);
       list.append(item);
     }
