@@ -18,13 +18,24 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _FIELD = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
+MOUNTED = Path("/run/secrets")
+"""Where Docker, Podman and Kubernetes (by convention) put secrets."""
+
+
+def default_secrets_folder(variables: Mapping[str, str]) -> Path | None:
+    """The folder named by IVR_SECRETS, else where containers have theirs, else none."""
+    if variables.get("IVR_SECRETS"):
+        return Path(variables["IVR_SECRETS"])
+    return MOUNTED if MOUNTED.is_dir() else None
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """Where `${NAME}` and secrets come from: the process's environment, then the hotline's own defaults."""
 
     variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     defaults: Mapping[str, str] = field(default_factory=dict)
-    secrets_folder: Path | None = None
+    secrets_folder: Path | None = field(default_factory=lambda: default_secrets_folder(os.environ))
     """Files named like the secret, as container platforms mount them."""
 
     def fill(self, text: str, where: str) -> str:
@@ -47,9 +58,20 @@ class Environment:
         if self.secrets_folder is not None:
             path = self.secrets_folder / name
             if path.is_file():
-                return path.read_text(encoding="utf-8").strip()
+                return _read_secret(path, where)
         place = f" or a file {self.secrets_folder / name}" if self.secrets_folder else ""
         raise ConfigError(f"{where}: secret {name!r} is missing; set {variable}{place}")
+
+
+def _read_secret(path: Path, where: str) -> str:
+    """One line of text; the line break that editors add at its end is no part of it."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{where}: the secret's file {path} cannot be read: {error}") from error
+    if not text or any(not char.isprintable() for char in text):
+        raise ConfigError(f"{where}: the secret's file {path} does not hold one line of text")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,25 @@ def test_python_actions_get_arguments_and_context() -> None:
         asyncio.run(go("acme.missing", {}))
 
 
+def test_secrets_of_the_process_come_from_its_variables_or_a_folder_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `ivr serve`, `chat` and `test` use: no setting is needed where a container mounts its secrets."""
+    monkeypatch.setenv("IVR_SECRETS", str(tmp_path))
+    (tmp_path / "bank").write_text("of-the-file\n")
+    assert Environment().secret("bank", "action a") == "of-the-file"
+    monkeypatch.setenv("IVR_SECRET_BANK", "of-the-variable")
+    assert Environment().secret("bank", "action a") == "of-the-variable"
+    (tmp_path / "card").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"action a: the secret's file .*card cannot be read"):
+        Environment().secret("card", "action a")
+    (tmp_path / "two").write_text("line one\nX-Admin: 1")
+    with pytest.raises(ConfigError, match="does not hold one line of text"):
+        Environment().secret("two", "action a")
+    with pytest.raises(ConfigError, match="secret 'none' is missing; set IVR_SECRET_NONE or a file"):
+        Environment().secret("none", "action a")
+
+
 def test_the_host_never_comes_from_an_argument() -> None:
     environment = Environment({})
     for url in ("http://{{ host }}/x", "{{ url }}", "ftp://a/b", "/x", "http://bank.example{{ x }}"):
