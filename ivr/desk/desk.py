@@ -19,6 +19,7 @@ from ivr.acd.commands import Command, Connect, GiveUp, Offer, RefuseKind, Tell, 
 from ivr.acd.config import parse_priority
 from ivr.acd.floor import RING_GRACE_S, Floor
 from ivr.acd.waiting import Arrival, CallState
+from ivr.acd.waiting import Call as FloorCall
 from ivr.call.driver import Room
 from ivr.call.events import EngineEvent, EnterQueue, QueueChanged
 from ivr.desk.browser_phones import BrowserPhones
@@ -154,6 +155,8 @@ class HumanDesk:
         for task in rings:
             task.cancel()
         await asyncio.gather(*rings, *self._tasks, return_exceptions=True)
+        if self.shared is not None:
+            await self.shared.close()
         await self.talks.close()
         await self.browsers.close()
 
@@ -214,7 +217,7 @@ class HumanDesk:
         self.drop_rings(entry)
         call, now = self.floor.calls.get(entry.id), self._clock()
         kept = reason in HUNG_UP and call is not None and call.state is not CallState.TALKING
-        self._in_background(self._forget_entry(call_id, entry.queue if kept else ""))
+        self._in_background(self._forget_entry(call_id, entry, call if kept else None))
         if call is not None and call.state is CallState.TRANSFERRING:
             # The phone was told to call the agent and hung up on us: it may well have got through.
             self._soon(self.floor.transferred(entry.id, next(iter(call.offered)), now))
@@ -444,7 +447,7 @@ class HumanDesk:
             call_id = entry.driver.info.call_id
             if self._current.get(call_id) == entry_id:
                 del self._current[call_id]
-            self._in_background(self._forget_entry(call_id))
+            self._in_background(self._forget_entry(call_id, entry))
         return entry
 
     def _drop(self, entry: Entry, ring: Ring) -> None:
@@ -534,14 +537,19 @@ class HumanDesk:
                 packet=dict(as_json(packet)) if packet else {},
             )  # fmt: skip
 
-    async def _forget_entry(self, call_id: str, kept_in: str = "") -> None:
-        """`kept_in` = the queue in which the place is kept."""
+    async def _forget_entry(self, call_id: str, entry: Entry, kept: FloorCall | None = None) -> None:
+        """`kept` = the place is kept, for this node and the others."""
+        if entry.noted is not None:
+            await asyncio.wait([entry.noted])
         if self._store is None or call_id in self._current:
             return
-        keep_s = self.floor.roster.queue(kept_in).keep_place_s if kept_in else 0.0
-        if keep_s:
-            until = self._store.clock() + timedelta(seconds=keep_s)
-            await self._store.write(records.place_kept(call_id, until))
+        keep_s = self.floor.roster.queue(entry.queue).keep_place_s
+        if kept is not None and kept.arrival.caller and keep_s:
+            await self._store.put_queue_entry(
+                call_id, queue=entry.queue, caller=kept.arrival.caller, priority=kept.arrival.priority,
+                skills=list(kept.arrival.skills), entered_at=_moment(kept.entered_at), agent="", state="kept",
+                rank=kept.rank[0], node="", kept_until=self._store.clock() + timedelta(seconds=keep_s),
+            )  # fmt: skip
         else:
             await self._store.drop_queue_entry(call_id)
         await self._tell()

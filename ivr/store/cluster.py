@@ -89,7 +89,7 @@ def beat(session: Session, node: str, now: datetime) -> Look:
 
 
 def look(session: Session, node: str, now: datetime, lived: bool = True) -> Look:
-    nodes: dict[str, int] = dict(session.execute(_living()).tuples())
+    nodes: dict[str, int] = dict(session.execute(_living()).tuples().all())
     elsewhere = select(QueueEntryRow).where(
         QueueEntryRow.node != node, QueueEntryRow.node.in_(nodes), QueueEntryRow.state.in_(("waiting", "offered"))
     )

@@ -28,6 +28,8 @@ _BUSY_S = 5.0
 """SQLite waits so long for another process's lock."""
 _ANSWER_S = 8.0
 """A server that has not answered by then counts as away."""
+_HELD_S = 2.0
+"""Longest that a row is held by someone who does nothing, and longest wait for one."""
 _MIGRATING = 0x697672
 """Key of PostgreSQL's lock for nodes that start at the same time."""
 
@@ -122,7 +124,14 @@ def _parse(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        limits = {"connect_timeout": 3, "options": f"-c statement_timeout={int(_ANSWER_S * 1000)}"}
+        # A node that hangs, or is cut off, with a transaction open must not hold a row of the shared floor for long.
+        times = {
+            "statement_timeout": _ANSWER_S,
+            "idle_in_transaction_session_timeout": _HELD_S,
+            "lock_timeout": _HELD_S,
+        }
+        options = " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in times.items())
+        limits = {"connect_timeout": 3, "options": options}
         return create_engine(url, pool_pre_ping=True, pool_size=4, max_overflow=4, connect_args=limits)
     engine = create_engine(url, connect_args={"timeout": _BUSY_S})
     event.listen(engine, "connect", _set_up_sqlite)

@@ -40,11 +40,6 @@ def queue_left(call_id: str) -> Record:
     return {"op": "queue_left", "call_id": call_id}
 
 
-def place_kept(call_id: str, until: datetime) -> Record:
-    """The caller's line was lost in the queue: the place is kept."""
-    return {"op": "place_kept", "call_id": call_id, "until": until.isoformat()}
-
-
 def place_taken(caller: str, queue: str) -> Record:
     """The caller has come back."""
     return {"op": "place_taken", "caller": caller, "queue": queue}
@@ -109,16 +104,6 @@ def _queue_left(session: Session, record: Record) -> None:
     session.execute(delete(QueueEntryRow).where(QueueEntryRow.call_id == record["call_id"]))
 
 
-def _place_kept(session: Session, record: Record) -> None:
-    row = session.get(QueueEntryRow, record["call_id"])
-    if row is None:
-        return
-    if not row.caller:
-        session.delete(row)
-        return
-    row.state, row.node, row.agent, row.kept_until = "kept", "", "", datetime.fromisoformat(record["until"])
-
-
 def _place_taken(session: Session, record: Record) -> None:
     kept = delete(QueueEntryRow).where(QueueEntryRow.state == "kept", QueueEntryRow.caller == record["caller"])
     session.execute(kept.where(QueueEntryRow.queue == record["queue"]))
@@ -150,7 +135,6 @@ _ACTS: dict[str, Callable[[Session, Record], None]] = {
     "queue": _put,
     "agent": _put,
     "queue_left": _queue_left,
-    "place_kept": _place_kept,
     "place_taken": _place_taken,
     "audit": _audit,
     "ticket": _ticket,
