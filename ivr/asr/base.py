@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from ivr.audio.frame import Samples
+from ivr.dialog.hints import Hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Hypothesis:
     text: str
     confidence: float
     words: tuple[Word, ...] = ()
+    log_likelihood: float = 0.0
+    """Natural logarithm, of the whole text given the sound, to compare the engine's own readings by; 0 = not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,8 @@ class RecognitionRequest:
     grammar: tuple[str, ...] = ()
     """Phrases that a closed slot accepts, likeliest first; empty = open. A grammar engine hears nothing else but
     `[unk]`; one that pays by the phrase looks at the first few only."""
-    hints: tuple[str, ...] = ()
-    """Words worth a bias in open speech (names, products)."""
+    hints: tuple[Hint, ...] = ()
+    """Words worth a bias in open speech (names, products), the heaviest first."""
     max_alternatives: int = 1
     candidates: tuple[str, ...] = ()
     """Languages the caller may answer in, while his own is not known; empty = `language` is settled. The final pass

@@ -9,17 +9,21 @@ import numpy as np
 
 from ivr.asr.base import Hypothesis, Recogniser, RecogniserCapabilities, RecognitionRequest, Transcript, Utterance
 from ivr.asr.closed import closed_order, settled
+from ivr.asr.fusion import fused
 from ivr.audio.frame import Samples
 from ivr.errors import RecognitionError
 
 TRUSTED_ALONE = 0.9
 """A first pass as sure as this is believed where the second heard nothing (its guards took the speech for noise)."""
+MOST_READINGS = 3
+"""Readings of the second pass that are handed on."""
 
 
 def join(first: Transcript | None, second: Transcript | None, request: RecognitionRequest | None = None) -> Transcript:
     """The final transcript out of both passes (at least one given).
 
-    The second pass has the words; the first stays behind them as a further reading. Heard by the first alone, words
+    The second pass has the words, in the order that the first makes likely (`ivr.asr.fusion`); the first stays behind
+    them as a further reading. Heard by the first alone, words
     count only when it was sure: it also makes words of noise, which the second rightly refuses. The answer to a closed
     question (`request` has a grammar) is chosen by `ivr.asr.closed`.
     """
@@ -38,9 +42,11 @@ def join(first: Transcript | None, second: Transcript | None, request: Recogniti
     if request is not None and request.grammar:
         ordered = closed_order(first.hypotheses, second.hypotheses, request)
         return Transcript(ordered, second.language, engine, True, cpu_ms)
-    known = {_plain(hypothesis) for hypothesis in second.hypotheses}
+    asked = request or RecognitionRequest(second.language)
+    readings = fused(first.hypotheses, second.hypotheses, asked)[: max(MOST_READINGS, asked.max_alternatives)]
+    known = {_plain(hypothesis) for hypothesis in readings}
     others = tuple(hypothesis for hypothesis in first.hypotheses if _plain(hypothesis) not in known)
-    return Transcript((*second.hypotheses, *others), second.language, engine, True, cpu_ms)
+    return Transcript((*readings, *others), second.language, engine, True, cpu_ms)
 
 
 def _plain(hypothesis: Hypothesis) -> str:

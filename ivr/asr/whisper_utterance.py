@@ -79,10 +79,10 @@ class WhisperUtterance:
         candidates = self._request.candidates
         if language == "auto" or (final and len(candidates) > 1):
             language = self._language(samples, language, candidates)
-        alternatives = self._request.max_alternatives if final else 1
-        hypotheses = self._engine.recognise(samples, language, alternatives=alternatives)
+        hints = self._request.hints if final and language == self._request.language else ()
+        hypotheses = self._engine.recognise(samples, language, beam=None if final else 1, hints=hints)
         if final and self._request.grammar and len(samples) >= SAMPLE_RATE * MIN_SPEECH_S:
-            hypotheses = self._closed(samples, language, hypotheses)
+            hypotheses = self._closed(samples, language, hypotheses[:1])
         self._cpu_s += time.process_time() - started
         return Transcript(hypotheses, language, "whisper", final, round(self._cpu_s * 1000, 3))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from ivr import __version__
@@ -17,6 +18,7 @@ from ivr.dialog.engine.compile import compile_program
 from ivr.dialog.engine.program import Program
 from ivr.dialog.engine.state import DialogState
 from ivr.dialog.events import DialogEvent
+from ivr.dialog.hints import Hint, hotline_hints
 from ivr.dialog.lint import lint
 from ivr.dialog.loader import Definition, parse, read_folder
 from ivr.dialog.problems import Problems
@@ -39,6 +41,13 @@ class Bundle:
     hash: str
     problems: tuple[Problem, ...] = field(default=(), compare=False)
     """Warnings of the lint."""
+
+    @cached_property
+    def hints(self) -> dict[str, tuple[Hint, ...]]:
+        """Language -> the hotline's vocabulary, for the recogniser."""
+        spec = self.understanding.spec
+        options = (phrases for by_value in spec.options.values() for phrases in by_value.values())
+        return hotline_hints(self.definition.hotline, (*spec.intents.values(), *options))
 
     def step(self, state: DialogState | None, event: DialogEvent) -> Step:
         """The interpreter, bound to this bundle."""
