@@ -165,6 +165,11 @@ class CallSection(_Section):
     likely_ms: int = Field(
         default=500, ge=150, le=3000, description="Silence that ends an open answer which sounds finished (ms)."
     )
+    echo_cancellers: dict[Literal["sip", "webrtc"], str] = Field(
+        default_factory=dict,
+        description='Echo canceller by transport, `{sip = "webrtc"}` where callers use speaker-phones; without one the '
+        "echo guard copes with the echo of telephone lines, and browsers cancel their own.",
+    )
     adaptive: bool = Field(default=True, description="Wait longer for callers who pause long inside sentences.")
     music: str = Field(default="", description="Sound file for waiting callers; empty = a quiet tune of our own.")
 

@@ -140,7 +140,10 @@ class Service:
         self._services.end_of_turn = LiveEndOfTurn(judge) if judge is not None else None
         call = dataclasses.replace(call_settings(config), end_of_turn=judge is not None)
         music = read_audio(config.call.music) if config.call.music else hold_tune()
-        settings = HotlineSettings(self.data, config.call.detector, config.service.record, call, music)
+        cancellers = {str(transport): name for transport, name in config.call.echo_cancellers.items()}
+        settings = HotlineSettings(
+            self.data, config.call.detector, config.service.record, call, music, cancellers
+        )  # fmt: skip
         self.hotline = Hotline(
             bundle, settings, self._services, self.pacer, self.recorder, self.desk.calls, self.desk, environment
         )

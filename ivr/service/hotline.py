@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from ivr.audio.aec import create_canceller
 from ivr.audio.frame import Samples
 from ivr.backend.request import Environment
 from ivr.call.driver import CallDriver
@@ -26,6 +27,7 @@ from ivr.service.calls import CallServices
 from ivr.service.detectors import AUTO, detector_maker
 from ivr.service.recorder import FileRecorder, RecorderThread
 from ivr.transport.base import CallInfo, MediaLeg
+from ivr.transport.cancelling import CancellingLeg
 from ivr.transport.pacer import Pacer
 
 _log = logging.getLogger(__name__)
@@ -70,6 +72,8 @@ class HotlineSettings:
     record: bool = True
     call: CallSettings = field(default_factory=CallSettings)
     music: Samples | None = None
+    cancellers: Mapping[str, str] = field(default_factory=dict)
+    """Echo canceller by transport (`sip`, `webrtc`, ...); the others have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class Hotline:
         """What operators changed, as CallStarted takes it; asked at the start of each call."""
         self._settings = settings
         self._detector = detector_maker(settings.detector)
+        for name in set(settings.cancellers.values()):
+            create_canceller(name)  # a wrong name is told now, and the first call need not load it
         self._services = services
         self._pacer = pacer
         self._recorder = recorder
@@ -133,6 +139,9 @@ class Hotline:
         if manner is not None:
             call = dataclasses.replace(call, reopen_ms=manner.reopen_ms, adaptive_endpointing=False)
         sound = self._settings.record and (manner is None or manner.sound)
+        canceller = self._settings.cancellers.get(info.transport)
+        if canceller is not None:
+            leg = CancellingLeg(leg, create_canceller(canceller))
         recorder = FileRecorder(self._recorder, folder, head, sound=sound)
         limit = bundle.definition.hotline.defaults.limits.call_ms
         session = CallSession(
