@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ async def main() -> int:
     environment = {"PAYMENTS_API": f"http://127.0.0.1:{port}", **os.environ}
     command = [sys.executable, "-m", "ivr", "serve", "--hotline", str(ROOT / "dialogs/payments"), *sys.argv[1:]]
     process = await asyncio.create_subprocess_exec(*command, env=environment)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, process.terminate)
     try:
         return await process.wait()
     except asyncio.CancelledError:  # Ctrl-C reaches the service too: let it end its calls

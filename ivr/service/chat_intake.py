@@ -130,7 +130,10 @@ class ChatIntake:
             chat.driver.deliver(CallerGone(reason))
 
     async def close(self, drain_s: float = 0.0) -> None:
-        """The service stops; conversations in progress may go on so long."""
+        """The service stops; conversations in progress may go on so long, but for those whom nobody reads."""
+        for chat in tuple(self.chats.values()):
+            if not chat.pages:
+                self.hang_up(chat, "left the chat")
         going_on = [asyncio.ensure_future(chat.over.wait()) for chat in self.chats.values() if not chat.outcome]
         if going_on:
             await asyncio.wait(going_on, timeout=drain_s)
