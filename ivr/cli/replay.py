@@ -43,7 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--by-turns", action="store_true", help="give each utterance when the bot listens for it")
     parser.add_argument("--queue", choices=("open", "closed"), default="open", help="whether humans are there")
     parser.add_argument("--record", metavar="DIR", help="keep each replay's stereo recording and journal there")
-    parser.add_argument("--vad", default="webrtc", help="voice detector (webrtc, silero, energy)")
+    parser.add_argument("--vad", default="auto", help="voice detector (auto, hybrid, webrtc, silero, energy)")
     parser.set_defaults(run=run)
 
 
