@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"call"}),
     frozenset({"asr", "tts", "transport", "store", "models", "backend", "nlu_encoder", "end_of_turn", "call.driver"}),
     frozenset({"desk"}),
+    frozenset({"webhook"}),
     frozenset({"config"}),
     frozenset({"service"}),
     frozenset({"replay"}),

@@ -550,6 +550,8 @@ class HumanDesk:
                 skills=list(kept.arrival.skills), entered_at=_moment(kept.entered_at), agent="", state="kept",
                 rank=kept.rank[0], node="", kept_until=self._store.clock() + timedelta(seconds=keep_s),
             )  # fmt: skip
+            if self.shared is not None:
+                self.shared.place_kept(kept.arrival.caller, entry.queue)
         else:
             await self._store.drop_queue_entry(call_id)
         await self._tell()

@@ -83,7 +83,8 @@ class SharedFloor:
         """Agent -> number of the last change made here; a look that began before it does not count."""
         self._clock = 0
         self._others_agents: set[str] = set()
-        self._places: set[tuple[str, str]] = set()
+        self._places: dict[tuple[str, str], int] = {}
+        """(caller, queue) of kept places that have a row, and our clock of changes when it was written here."""
         self._seen: dict[str, tuple[int, float]] = {}
         """Other node -> its beats, and when they changed last by our monotonic clock."""
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -236,6 +237,11 @@ class SharedFloor:
         self._changes[name] = self._clock
         self._rows[name] = (state, reason)
 
+    def place_kept(self, caller: str, queue: str) -> None:
+        """The row of a place kept here was written."""
+        self._clock += 1
+        self._places[caller, queue] = self._clock
+
     async def tell(self) -> None:
         """Rows of callers or agents were written: the other nodes should look."""
         self._clock += 1
@@ -341,7 +347,7 @@ class SharedFloor:
         for row in found.agents:
             if row.name in floor.roster.agents:
                 commands += self._follow_agent(row, began)
-        commands += self._follow_places(found)
+        commands += self._follow_places(found, began)
         ours = {row_id(entry_id) for entry_id in floor.calls}
         waiting = [
             Other(row.call_id, row.queue, _skills(row.skills), row.rank)
@@ -369,18 +375,20 @@ class SharedFloor:
             commands += floor.give_back(name, now, row.idle_since)
         return commands
 
-    def _follow_places(self, found: Look) -> list[Command]:
+    def _follow_places(self, found: Look, began: int) -> list[Command]:
         """Places kept anywhere are kept here too, until they are taken up or too old."""
         floor, now = self._desk.floor, self._desk.now()
         commands: list[Command] = []
         kept = {(row.caller, row.queue): row for row in found.kept if row.queue in floor.roster.queues}
-        for caller, queue in self._places - set(kept):
+        gone = [key for key, at in self._places.items() if key not in kept and at <= began]
+        for caller, queue in gone:
+            del self._places[caller, queue]
             floor.drop_place(caller, queue)
-        for key in set(kept) - self._places:
+        for key in set(kept) - set(self._places):
+            self._places[key] = 0
             row = kept[key]
             left_s = (row.kept_until - self._store.clock()).total_seconds() if row.kept_until else 0.0
             commands += floor.keep_place(row.caller, row.queue, row.entered_at.timestamp(), now, now + left_s)
-        self._places = set(kept)
         return commands
 
     # -- inside

@@ -14,8 +14,10 @@ from ivr.errors import InputError
 from ivr.store.models import (
     AgentRow,
     AuditRow,
+    CallbackRow,
     CallerRow,
     CallRow,
+    DeliveryRow,
     QueueEntryRow,
     TicketEventRow,
     TicketRow,
@@ -28,11 +30,13 @@ _KEYS: dict[str, tuple[type[DeclarativeBase], str]] = {
     "caller": (CallerRow, "number"),
     "queue": (QueueEntryRow, "call_id"),
     "agent": (AgentRow, "name"),
+    "delivery": (DeliveryRow, "id"),
+    "callback": (CallbackRow, "id"),
 }
 
 
 def put(op: str, fields: Mapping[str, Any]) -> Record:
-    """Insert a row or change the fields given; `op` is call, caller, queue or agent."""
+    """Insert a row or change the fields given; `op` is one of those of `_KEYS`."""
     return {"op": op, "fields": _plain(fields)}
 
 
@@ -134,6 +138,8 @@ _ACTS: dict[str, Callable[[Session, Record], None]] = {
     "caller": _put,
     "queue": _put,
     "agent": _put,
+    "delivery": _put,
+    "callback": _put,
     "queue_left": _queue_left,
     "place_taken": _place_taken,
     "audit": _audit,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -51,6 +52,8 @@ class Tickets:
         self._digits = digits
         self._kept: dict[str, str] = {}
         """Idempotency key -> number of tickets that went to the spool."""
+        self.listeners: list[Callable[[str, Mapping[str, Any]], None]] = []
+        """Told of each ticket that was `created` or `changed`, with its columns as they are now."""
 
     def now(self) -> datetime:
         return self._store.clock()
@@ -62,16 +65,27 @@ class Tickets:
             return self._kept[new.idempotency_key]
         if not self._store.away:
             try:
-                return await self._insert(new, actor)
+                number, made = await self._insert(new, actor)
             except StoreError as error:
                 self._store.failed(error)
+            else:
+                if made:
+                    self._tell("created", made)
+                return number
         number = _digits(self._digits + MORE_DIGITS_OFFLINE)
-        await self._store.keep(records.ticket(self._fields(new, number), actor))
+        fields = self._fields(new, number)
+        await self._store.keep(records.ticket(fields, actor))
+        self._tell("created", fields)
         if new.idempotency_key:
             self._kept[new.idempotency_key] = number
         return number
 
-    async def _insert(self, new: NewTicket, actor: str) -> str:
+    def _tell(self, what: str, fields: Mapping[str, Any]) -> None:
+        for listener in self.listeners:
+            listener(what, {"assignee": "", **fields})
+
+    async def _insert(self, new: NewTicket, actor: str) -> tuple[str, dict[str, Any] | None]:
+        """The number, and the columns if it is a new one."""
         for attempt in range(_TRIES):
             try:
                 return await self._store.read(lambda session: self._create(session, new, actor))
@@ -80,17 +94,18 @@ class Tickets:
                     raise  # else: another process took the number or the key between look and insert
         raise AssertionError("unreachable")
 
-    def _create(self, session: Session, new: NewTicket, actor: str) -> str:
+    def _create(self, session: Session, new: NewTicket, actor: str) -> tuple[str, dict[str, Any] | None]:
         if new.idempotency_key:
             same = select(TicketRow.number).where(TicketRow.idempotency_key == new.idempotency_key)
             known = session.scalar(same)
             if known is not None:
-                return known
+                return known, None
         number = _digits(self._digits)
         while session.scalar(select(TicketRow.id).where(TicketRow.number == number)) is not None:
             number = _digits(self._digits)
-        records.apply(session, records.ticket(self._fields(new, number), actor))
-        return number
+        fields = self._fields(new, number)
+        records.apply(session, records.ticket(fields, actor))
+        return number, fields
 
     def _fields(self, new: NewTicket, number: str) -> dict[str, Any]:
         now = self._store.clock()
@@ -126,13 +141,18 @@ class Tickets:
             raise InputError(f"a ticket's {wrong[0]!r} cannot be changed (only {', '.join(sorted(EDITABLE))})")
         if changes.get("state", "open") not in STATES:
             raise InputError(f"no such state of a ticket: {changes['state']!r} (one of {', '.join(STATES)})")
-        return await self._store.read(lambda session: self._change(session, number, actor, note, changes))
+        before, row = await self._store.read(lambda session: self._change(session, number, actor, note, changes))
+        if row.updated_at != before:
+            self._tell("changed", {name: getattr(row, name) for name in TicketRow.__table__.columns.keys()})  # noqa: SIM118
+        return row
 
-    def _change(self, session: Session, number: str, actor: str, note: str, changes: dict[str, Any]) -> TicketRow:
+    def _change(
+        self, session: Session, number: str, actor: str, note: str, changes: dict[str, Any]
+    ) -> tuple[datetime, TicketRow]:
         row = session.scalar(select(TicketRow).where(TicketRow.number == number))
         if row is None:
             raise InputError(f"no ticket has the number {number[:20]!r}")
-        now = self._store.clock()
+        now, before = self._store.clock(), row.updated_at
         changed = {name: [_plain(getattr(row, name)), _plain(value)] for name, value in changes.items()}
         changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
         for name in changed:
@@ -142,8 +162,8 @@ class Tickets:
         if note:
             row.history.append(TicketEventRow(at=now, actor=actor, kind="note", data={"text": note}))
         if changed or note:
-            row.updated_at = now
-        return row
+            row.updated_at = max(now, before + timedelta(microseconds=1))
+        return before, row
 
 
 def _digits(length: int) -> str:
