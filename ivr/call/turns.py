@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ivr.audio.frame import Samples, to_ms, to_samples
+from ivr.audio.frame import FRAME_SAMPLES, Samples, to_ms, to_samples
 from ivr.call.core import Core
 from ivr.call.events import (
     EngineEvent,
@@ -30,6 +30,8 @@ from ivr.dialog import events as dialog
 from ivr.turn.barge_in import BargeIn, BargeInAction, BargeInPolicy, BargeInState
 from ivr.turn.endpoint import Completeness, EndpointDecision
 from ivr.turn.gate import Activity, SpeechGate
+
+NO_WORDS = "no words"
 
 
 class Turns:
@@ -53,6 +55,8 @@ class Turns:
         self._noises = 0
         self._streams: set[str] = set()
         """Languages whose recogniser has told words while they were spoken."""
+        self._wordless = False
+        """Voice was heard that held no words: music, a television. Voice alone proves nothing on this line."""
         self._recogniser_failures = 0
 
     @property
@@ -84,8 +88,8 @@ class Turns:
         if voiced and self._speaker.busy and not hearing.ended:
             policy = self._policy(hearing)
             self._act(self._barge_in.onset(self._core.now, policy, self._speaker.played_samples()), "voice")
-        streams = hearing.question.expectation.language in self._streams
-        self._act(self._barge_in.voice(self._core.now, voiced, streams), "voice goes on")
+        wait_for_words = self._wordless or hearing.question.expectation.language in self._streams
+        self._act(self._barge_in.voice(self._core.now, voiced, wait_for_words), "voice goes on")
 
     def after_block(self) -> None:
         """A turn that had to wait for a must-hear prompt is used now; else the silence gets its bound."""
@@ -218,6 +222,7 @@ class Turns:
         if hearing is None or hearing.final is not None:
             return
         self._streams.add(hearing.question.expectation.language)
+        self._wordless = False
         hearing.partial = event.text
         hearing.completeness = self._completeness(event, hearing)
         if self._why_ignored(event.text, hearing):
@@ -254,7 +259,7 @@ class Turns:
         self._recogniser_failures = 0
         hearing.final = event
         text = event.hypotheses[0].text if event.hypotheses else ""
-        self._discard = self._why_ignored(text, hearing) if text.strip() else "no words"
+        self._discard = self._why_ignored(text, hearing) if text.strip() else NO_WORDS
         if not self._discard:
             hearing.completeness = self._completeness(event, hearing)
             if hearing.goes_on is not None and not self._take_back(hearing):
@@ -349,7 +354,13 @@ class Turns:
     def _nothing(self, hearing: Hearing, why: str) -> None:
         self._core.log("turn.nothing", {"utterance": hearing.id, "why": why})
         too_long, self._last = hearing.too_long, hearing.goes_on
+        if (
+            why == NO_WORDS
+            and to_samples(self._settings.barge_in.voice_only_ms) <= hearing.voice_blocks * FRAME_SAMPLES
+        ):
+            self._wordless = True
         self._listener.close(cancel=False)
+        self._gate.close()  # voice that went on meanwhile is a new onset
         self._forget_plan()
         self._discard = ""
         self._act(self._barge_in.nothing(), why)

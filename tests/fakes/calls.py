@@ -14,6 +14,7 @@ from ivr.call.session import CallSession
 from ivr.call.settings import CallSettings
 from ivr.call.vocabulary import count_words
 from ivr.dialog import events as dialog
+from ivr.end_of_turn import EndOfTurnModel
 from ivr.replay.shell import Latencies, SyncShell
 from ivr.turn.endpoint import Completeness
 
@@ -161,12 +162,13 @@ class Simulation:
     def __init__(
         self, rule: Rule, engines: ScriptedEngines, settings: CallSettings | None = None,
         latencies: Latencies | None = None, frame_samples: int = FRAME_SAMPLES,
+        end_of_turn: EndOfTurnModel | None = None,
     ) -> None:  # fmt: skip
         self.session = CallSession(
             PythonDialog(rule), CONTEXT, LevelDetector(), Words(), settings, music=np.full(1600, 300, np.int16)
         )
         self.engines = engines
-        self.shell = SyncShell(self.session, engines, latencies)
+        self.shell = SyncShell(self.session, engines, latencies, end_of_turn)
         self.heard: list[Samples] = []
         self._frame = frame_samples
         self.session.start()
