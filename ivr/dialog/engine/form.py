@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ivr.dialog.engine import frames
+from ivr.dialog.engine.carry import carried, keep
 from ivr.dialog.engine.ladder import catch, fail, find
 from ivr.dialog.engine.program import AskStep, CallStep, ConfirmPolicy, RouteStep, SlotCode
 from ivr.dialog.engine.question import form_slots, open_question, pose, route_intents
@@ -19,6 +20,7 @@ def continue_ask(turn: Turn, step: AskStep) -> None:
     """Ask for the first empty slot; all filled: read the form back, or go on."""
     frame = turn.frame
     old = frame.question
+    _take_carried(turn, step)
     for name in step.slots:
         if turn.slot_value(name) is None:
             _ask_slot(turn, step, name, old)
@@ -29,6 +31,29 @@ def continue_ask(turn: Turn, step: AskStep) -> None:
         pose(turn)
         return
     frames.leave(turn)
+
+
+def _take_carried(turn: Turn, step: AskStep) -> None:
+    """What led here was said with values in it: they are taken as if they had been asked for. Where nothing reads them
+    back later, they are repeated now."""
+    spoken: list[str] = []
+    hidden = False
+    for candidate in carried(turn, step.slots):
+        slot = turn.slot_code(candidate.slot)
+        rule = policy(turn, step, slot)
+        if rule == "always":
+            continue
+        _take(turn, slot, candidate, confirmed=False)
+        if not step.confirm_prompt and rule != "never":
+            spoken.append(spoken_value(turn, slot, candidate.value))
+            hidden = hidden or slot.sensitive
+    _echo(turn, spoken, hidden=hidden)
+
+
+def _echo(turn: Turn, spoken: Sequence[str], *, hidden: bool) -> None:
+    """Implicit confirmation: the values, said back in passing."""
+    if spoken:
+        turn.say_builtin("implicit", {"value": ", ".join(spoken), **({"sensitive": True} if hidden else {})})
 
 
 def _confirmed(turn: Turn, name: str) -> bool:
@@ -66,6 +91,7 @@ def fill(turn: Turn, candidates: Sequence[Candidate], *, confirmed: bool = False
     step = turn.flow.steps[question.step]
     invalid = ""
     spoken: list[str] = []
+    hidden = False
     for candidate in candidates:
         slot = turn.slot_code(candidate.slot)
         error = error_of(turn, slot, candidate.value)
@@ -78,12 +104,12 @@ def fill(turn: Turn, candidates: Sequence[Candidate], *, confirmed: bool = False
         _take(turn, slot, candidate, confirmed)
         if isinstance(step, AskStep) and policy(turn, step, slot) == "implicit" and not confirmed:
             spoken.append(spoken_value(turn, slot, candidate.value))
+            hidden = hidden or slot.sensitive
     if invalid and (invalid == question.asked or len(candidates) == 1):
         question.mode, question.candidates = "ask", []
         fail(turn, "invalid")
         return
-    if spoken:
-        turn.say_builtin("implicit", {"value": ", ".join(spoken)})
+    _echo(turn, spoken, hidden=hidden)
     question.failures = 0
     frames.go_to(turn, question.step)
 
@@ -241,10 +267,12 @@ def enter(turn: Turn, flow: str, p: float) -> None:
         turn.decide("10 digress: closed flow", code.source, flow=flow)
         raise Raised("error.flow", f"{flow} is closed to this caller")
     state.topic = flow
+    said = question.heard or keep([], turn.heard)
     if isinstance(step, RouteStep):
         turn.decide("5 pick: intent", code.source, intent=flow, p=p)
         turn.frame.question = None
         frames.push(turn, flow, "route")
+        turn.frame.said = said
         return
     if _unwind_to(turn, flow):
         return
@@ -254,6 +282,7 @@ def enter(turn: Turn, flow: str, p: float) -> None:
         return
     turn.decide("10 digress", code.source, intent=flow, p=p)
     frames.push(turn, flow, "digression")
+    turn.frame.said = said
 
 
 def _unwind_to(turn: Turn, flow: str) -> bool:
@@ -283,7 +312,10 @@ def ask_to_leave(turn: Turn, flow: str, p: float) -> None:
     else:
         turn.decide("10 digress: confirm", turn.flow.source, intent=flow, p=p)
         leaving = [Candidate(flow, p)]
-        turn.frame.question = Question(question.step, "confirm", subject="leave", candidates=leaving, parent=question)
+        heard = keep([], turn.heard)
+        turn.frame.question = Question(
+            question.step, "confirm", subject="leave", candidates=leaving, heard=heard, parent=question
+        )
         pose(turn)
 
 
@@ -291,6 +323,7 @@ def leave_confirmed(turn: Turn) -> None:
     question = open_question(turn)
     chosen = question.candidates[0]
     turn.frame.question = question.parent
+    open_question(turn).heard = question.heard
     enter(turn, str(chosen.value), chosen.p)
 
 

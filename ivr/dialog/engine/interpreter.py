@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from ivr.dialog import events as ev
 from ivr.dialog.engine import frames, handover, ladder, run
 from ivr.dialog.engine.act import perform, press
+from ivr.dialog.engine.carry import keep, spoken_key
 from ivr.dialog.engine.commands import command_in_queue, command_while_acting
 from ivr.dialog.engine.keypad import read_keys
 from ivr.dialog.engine.pick import bands, command_of, pick, weigh
@@ -132,6 +133,10 @@ def _heard(turn: Turn, event: ev.Heard) -> None:
         turn.remember("caller", MASK if asked and turn.is_sensitive(asked) else event.hypotheses[0].text)
     _detect_language(turn, event)
     question = open_question(turn)
+    if event.hypotheses and not (question.asked and turn.is_sensitive(question.asked)):
+        turn.heard = event.hypotheses[0].text
+        if not question.asked:
+            question.heard = keep(question.heard, turn.heard)
     expectation = expectation_of(turn, turn.flow.steps[question.step], question)
     readings = weigh(turn, event.understood, expectation)
     turn.decide("4 read", readings=_shown(turn, readings), in_scope=event.understood.in_scope)
@@ -139,7 +144,13 @@ def _heard(turn: Turn, event: ev.Heard) -> None:
     if command:
         perform(turn, command)
     elif not _anger(turn, event, readings):
-        perform(turn, pick(turn, readings, event.understood))
+        act = pick(turn, readings, event.understood)
+        key = spoken_key(turn, expectation) if act.kind in ("nomatch", "invalid") else ""
+        if key:
+            turn.decide("5 pick: a key, said", key=key)
+            press(turn, key, [])
+        else:
+            perform(turn, act)
 
 
 def _heard_while_waiting(turn: Turn, event: ev.Heard) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from ivr.dialog.engine.carry import answers_flow
 from ivr.dialog.engine.naming import named_slot
 from ivr.dialog.engine.program import AskStep, RouteStep
 from ivr.dialog.engine.question import form_slots, open_question
@@ -137,6 +138,9 @@ def _answer(turn: Turn, question: Question, readings: Sequence[Reading], limits:
     if other and _is_offered(question, other) and other.p > no:
         yes = max(yes, other.p)
     if max(yes, no) < limits.middle or yes == no:
+        about = question.candidates[0].value if question.subject == "intent" and question.candidates else None
+        if about is not None and max(yes, no) < limits.confirm and answers_flow(turn, str(about)):
+            return Act("yes", "5 pick: answer yes, by its details")
         return None
     kind: Literal["yes", "no"] = "yes" if yes > no else "no"
     return Act(kind, f"5 pick: answer {kind}", detail={"yes": yes, "no": no})

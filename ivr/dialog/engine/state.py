@@ -64,6 +64,8 @@ class Question:
     """The question has become a key menu."""
     listen: dict[str, JsonValue] = field(default_factory=dict)
     """`listen` of the ladder's rung in force."""
+    heard: list[str] = field(default_factory=list)
+    """What the caller has said to an open question: values in it need not be asked for again."""
     parent: Question | None = None
     """leave: the question that is left, to come back to."""
 
@@ -83,6 +85,10 @@ class Frame:
     """Steps done, for going back to what a correction touches."""
     reads: dict[str, list[str]] = field(default_factory=dict)
     """call step -> the slots its arguments were made of."""
+    said: list[str] = field(default_factory=list)
+    """The words that led into this flow."""
+    carried: list[str] = field(default_factory=list)
+    """Slots that were looked for in such words."""
     committed: bool = False
     leaving: bool = False
     """The step has done its work and only its `next` is left."""
@@ -179,6 +185,7 @@ def _clone_frame(frame: Frame) -> Frame:
     copy.mentioned = list(frame.mentioned)
     copy.history = list(frame.history)
     copy.reads = dict(frame.reads)
+    copy.said, copy.carried = list(frame.said), list(frame.carried)
     copy.question = _clone_question(frame.question)
     return copy
 
@@ -189,5 +196,6 @@ def _clone_question(question: Question | None) -> Question | None:
     copy = dataclasses.replace(question)
     copy.candidates = list(question.candidates)
     copy.rejected = list(question.rejected)
+    copy.heard = list(question.heard)
     copy.parent = _clone_question(question.parent)
     return copy

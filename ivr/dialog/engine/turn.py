@@ -51,6 +51,8 @@ class Turn:
         self.raised = 0
         """Events raised while this one event is handled: a guard against handlers that fail themselves."""
         self.event_detail: dict[str, JsonValue] = {}
+        self.heard = ""
+        """What the caller has just said; empty where the question was for a secret."""
 
     # -- where we are
 

@@ -17,6 +17,7 @@ _ZH = re.compile(
     rf"(?P<main>{_ZH_NUMBER}|半(?=块|元))(?:块钱?|元钱?|圆|rmb|人民币)(?:零|0(?=\d[毛角]))?"
     rf"(?:(?P<jiao>\d)(?:(?:毛钱?|角)(?:(?P<tail>\d)(?![\d分点月号日]))?|(?![\d分百千万月号日天个年])))?(?:零?(?P<fen>\d{{1,2}})分)?(?P<half>半)?"
     rf"|(?P<jiao_only>\d+)(?:毛钱?|角)(?:(?P<fen_after>\d)分?)?|(?P<fen_only>\d+)分(?!钟|之|机)钱?"
+    rf"|(?P<paid>(?<=[了过掉走])(?<=[转汇付花扣打充取存退还].){_ZH_NUMBER})(?![\d点号月日年天个位次笔回遍张台件部条])"
     rf"|(?P<bare>{_ZH_NUMBER})(?![\d点号月日年天个位])"
 )
 _EN_UNIT = r"dollars?|bucks?|pounds?|quid|euros?|yuan|rmb|renminbi|kuai|usd|gbp|eur|cny"
@@ -69,6 +70,8 @@ def _amounts_zh(match: re.Match[str]) -> list[tuple[float, float]]:
         return [(int(match["jiao_only"]) / 10 + int(match["fen_after"] or 0) / 100, EXPLICIT)]
     if match["fen_only"]:
         return [(int(match["fen_only"]) / 100, EXPLICIT)]
+    if match["paid"]:  # 转了五千
+        return [(_number(match["paid"]), EXPLICIT)]
     return [(_number(match["bare"]), PART)]
 
 
