@@ -1,7 +1,8 @@
 """What a caller said before it was asked: "I sent five hundred yuan on Friday" opens a flow that asks for both.
 
-The words that led into a flow are kept with its frame. When one of its forms begins, values said with their unit or cue
-("five hundred yuan", "on Friday", "ending in 4412") are taken, once; a bare number may be anything and is asked for.
+The words that led into a flow are kept with its frame. Values in them that the flow asks for anywhere, said with their
+unit or cue ("five hundred yuan", "on Friday", "ending in 4412"), are taken when it is entered; a bare number may be
+anything and is asked for. So are values beside a yes or no: "no, it is order number 123".
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ivr.dialog.engine.program import AskStep, RunStep, SlotCode
-from ivr.dialog.engine.state import Candidate
+from ivr.dialog.engine.program import AskStep, ConfirmPolicy, RunStep, SlotCode
+from ivr.dialog.engine.state import Candidate, SlotValue
 from ivr.dialog.engine.turn import Turn
 from ivr.dialog.engine.values import error_of, resolve_range
 from ivr.dialog.events import Expectation, JsonValue
@@ -30,15 +31,39 @@ def keep(texts: Sequence[str], text: str) -> list[str]:
     return [*texts, text][-MAX_TEXTS:] if text else list(texts)
 
 
-def carried(turn: Turn, names: Iterable[str]) -> list[Candidate]:
-    """Values for the empty slots among `names`, from the words that led into the flow; each slot is tried once."""
-    frame = turn.frame
-    texts = list(_texts(turn))
-    wanted = [name for name in names if turn.slot_value(name) is None and name not in frame.carried]
+def take(turn: Turn, steps: Iterable[AskStep]) -> None:
+    """Fill the empty slots of some questions from the words that led here; each is filled so once. What has to be
+    confirmed each time is asked for."""
+    frame, texts = turn.frame, list(_texts(turn))
     if not texts:
+        return
+    names = [name for step in steps for name in step.slots if _policy(turn, step, name) != "always"]
+    empty = [name for name in dict.fromkeys(names) if turn.slot_value(name) is None and name not in frame.carried]
+    for found in _values(turn, [turn.slot_code(name) for name in empty], texts):
+        turn.put_slot(found.slot, SlotValue(found.value, found.p, heard_at_ms=turn.state.now_ms))
+        frame.carried = [*frame.carried, found.slot]
+        source = turn.slot_code(found.slot).source
+        shown = turn.shown(found.slot, found.value)
+        turn.decide("7 fill: said before it was asked", source, slot=found.slot, value=shown, p=found.p)
+
+
+def enter(turn: Turn) -> None:
+    """A flow is entered."""
+    take(turn, [step for step in turn.flow.steps.values() if isinstance(step, AskStep)])
+
+
+def to_repeat(turn: Turn, step: AskStep) -> list[str]:
+    """Slots of a question that were filled so and are read back by nothing else: they are repeated, once."""
+    frame = turn.frame
+    names = [name for name in frame.carried if name in step.slots and name not in frame.repeated]
+    frame.repeated = [*frame.repeated, *names]
+    if step.confirm_prompt:
         return []
-    frame.carried = [*frame.carried, *wanted]
-    return _values(turn, [turn.slot_code(name) for name in wanted], texts)
+    return [name for name in names if turn.slot_value(name) and _policy(turn, step, name) != "never"]
+
+
+def _policy(turn: Turn, step: AskStep, name: str) -> ConfirmPolicy:
+    return step.confirm or turn.slot_code(name).confirm
 
 
 def answers_flow(turn: Turn, flow: str) -> bool:
@@ -66,6 +91,8 @@ def spoken_key(turn: Turn, expectation: Expectation) -> str:
 
 def _texts(turn: Turn) -> Iterator[str]:
     """The latest first; a flow that was run sees what led to its caller."""
+    if turn.beside:
+        yield turn.beside
     for frame in reversed(turn.state.frames):
         yield from reversed(frame.said)
         if frame.kind != "run":

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ivr.dialog.engine import frames
-from ivr.dialog.engine.carry import carried, keep
+from ivr.dialog.engine import carry, frames
 from ivr.dialog.engine.ladder import catch, fail, find
 from ivr.dialog.engine.program import AskStep, CallStep, ConfirmPolicy, RouteStep, SlotCode
 from ivr.dialog.engine.question import form_slots, open_question, pose, route_intents
@@ -34,20 +33,11 @@ def continue_ask(turn: Turn, step: AskStep) -> None:
 
 
 def _take_carried(turn: Turn, step: AskStep) -> None:
-    """What led here was said with values in it: they are taken as if they had been asked for. Where nothing reads them
-    back later, they are repeated now."""
-    spoken: list[str] = []
-    hidden = False
-    for candidate in carried(turn, step.slots):
-        slot = turn.slot_code(candidate.slot)
-        rule = policy(turn, step, slot)
-        if rule == "always":
-            continue
-        _take(turn, slot, candidate, confirmed=False)
-        if not step.confirm_prompt and rule != "never":
-            spoken.append(spoken_value(turn, slot, candidate.value))
-            hidden = hidden or slot.sensitive
-    _echo(turn, spoken, hidden=hidden)
+    carry.take(turn, [step])
+    names = carry.to_repeat(turn, step)
+    values = [(turn.slot_code(name), turn.slot_value(name)) for name in names]
+    spoken = [spoken_value(turn, slot, value.value) for slot, value in values if value]
+    _echo(turn, spoken, hidden=any(slot.sensitive for slot, _ in values))
 
 
 def _echo(turn: Turn, spoken: Sequence[str], *, hidden: bool) -> None:
@@ -267,12 +257,13 @@ def enter(turn: Turn, flow: str, p: float) -> None:
         turn.decide("10 digress: closed flow", code.source, flow=flow)
         raise Raised("error.flow", f"{flow} is closed to this caller")
     state.topic = flow
-    said = question.heard or keep([], turn.heard)
+    said = question.heard or carry.keep([], turn.heard)
     if isinstance(step, RouteStep):
         turn.decide("5 pick: intent", code.source, intent=flow, p=p)
         turn.frame.question = None
         frames.push(turn, flow, "route")
         turn.frame.said = said
+        carry.enter(turn)
         return
     if _unwind_to(turn, flow):
         return
@@ -283,6 +274,7 @@ def enter(turn: Turn, flow: str, p: float) -> None:
     turn.decide("10 digress", code.source, intent=flow, p=p)
     frames.push(turn, flow, "digression")
     turn.frame.said = said
+    carry.enter(turn)
 
 
 def _unwind_to(turn: Turn, flow: str) -> bool:
@@ -312,7 +304,7 @@ def ask_to_leave(turn: Turn, flow: str, p: float) -> None:
     else:
         turn.decide("10 digress: confirm", turn.flow.source, intent=flow, p=p)
         leaving = [Candidate(flow, p)]
-        heard = keep([], turn.heard)
+        heard = carry.keep([], turn.heard)
         turn.frame.question = Question(
             question.step, "confirm", subject="leave", candidates=leaving, heard=heard, parent=question
         )

@@ -13,7 +13,7 @@ from ivr.dialog.engine.act import perform, press
 from ivr.dialog.engine.carry import keep, spoken_key
 from ivr.dialog.engine.commands import command_in_queue, command_while_acting
 from ivr.dialog.engine.keypad import read_keys
-from ivr.dialog.engine.pick import bands, command_of, pick, weigh
+from ivr.dialog.engine.pick import bands, command_of, leaves_words, pick, weigh
 from ivr.dialog.engine.program import CallStep, Program
 from ivr.dialog.engine.question import command_expectation, expectation_of, listen, open_question, settings_of
 from ivr.dialog.engine.state import DialogState
@@ -150,6 +150,7 @@ def _heard(turn: Turn, event: ev.Heard) -> None:
             turn.decide("5 pick: a key, said", key=key)
             press(turn, key, [])
         else:
+            turn.beside = turn.heard if leaves_words(turn, act) else ""
             perform(turn, act)
 
 

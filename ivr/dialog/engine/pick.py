@@ -105,6 +105,13 @@ def command_of(readings: Sequence[Reading], limits: Bands) -> Act | None:
     return Act("command", "5 pick: command", name=str(best.value), detail={"p": best.p, **best.detail})
 
 
+def leaves_words(turn: Turn, act: Act) -> bool:
+    """True when no value was taken from what was said: the next question may find its answer there."""
+    if act.kind == "fill":
+        return all(turn.slot_code(found.slot).type == "yes_no" for found in act.candidates)
+    return act.kind in ("yes", "no", "nomatch")
+
+
 def pick(turn: Turn, readings: Sequence[Reading], understood: Understood) -> Act:
     """What the open question makes of the readings (already weighed)."""
     question, limits = open_question(turn), bands(turn)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.dialog.engine import handover
+from ivr.dialog.engine import carry, handover
 from ivr.dialog.engine.form import continue_ask, continue_route
 from ivr.dialog.engine.frames import end_flow, go_to, leave, push
 from ivr.dialog.engine.ladder import assign, catch, give_up
@@ -134,6 +134,7 @@ def _execute(turn: Turn, step: StepCode) -> None:
         args = {name: turn.evaluate(expression) for name, expression in step.args.items()}
         turn.decide("1 run: flow", step.source, flow=step.flow)
         push(turn, step.flow, "run", args)
+        carry.enter(turn)
     elif isinstance(step, HandoverStep):
         handover.begin(turn, step.handover, step.id)
     elif isinstance(step, EndStep):

@@ -88,7 +88,9 @@ class Frame:
     said: list[str] = field(default_factory=list)
     """The words that led into this flow."""
     carried: list[str] = field(default_factory=list)
-    """Slots that were looked for in such words."""
+    """Slots that were filled from such words."""
+    repeated: list[str] = field(default_factory=list)
+    """Those of them that were said back."""
     committed: bool = False
     leaving: bool = False
     """The step has done its work and only its `next` is left."""
@@ -185,7 +187,7 @@ def _clone_frame(frame: Frame) -> Frame:
     copy.mentioned = list(frame.mentioned)
     copy.history = list(frame.history)
     copy.reads = dict(frame.reads)
-    copy.said, copy.carried = list(frame.said), list(frame.carried)
+    copy.said, copy.carried, copy.repeated = list(frame.said), list(frame.carried), list(frame.repeated)
     copy.question = _clone_question(frame.question)
     return copy
 

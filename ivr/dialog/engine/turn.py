@@ -53,6 +53,8 @@ class Turn:
         self.event_detail: dict[str, JsonValue] = {}
         self.heard = ""
         """What the caller has just said; empty where the question was for a secret."""
+        self.beside = ""
+        """The same, where only a yes, a no or nothing of it has been used."""
 
     # -- where we are
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - hotlines in one line read best here
 """Values said before they were asked for, keys said instead of pressed."""
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class TestValues:
         call = intent(talk(), "transfer", "I sent five hundred yuan yesterday and it is not there")
         assert call.slots() == {"amount": 500, "day": "2026-11-21"}
         assert call.said == ["How many?"]
-        assert call.rules.count("7 fill") == 2
+        assert call.rules.count("7 fill: said before it was asked") == 2
 
     def test_in_mandarin_too(self) -> None:
         call = intent(talk(language="zh"), "transfer", "上周五转了五千给我妈她没收到")
@@ -89,6 +90,35 @@ class TestValues:
         call.hear(ev.Reading("other", None, 0.9, text="x"), text="the five hundred yuan of yesterday", in_scope=0.2)
         assert call.slots() == {"amount": 500, "day": "2026-11-21"}
         assert "5 pick: answer yes, by its details" in call.rules
+
+    def test_beside_a_yes_or_no(self) -> None:
+        flow = """
+flow: main
+slots:
+  known: {type: yes_no, prompts: {ask: {en: The lamp?}}}
+  number: {type: digits, length: 6, prompts: {ask: {en: Number?}}}
+steps:
+  - {id: known, ask: known, catch: {nomatch: {next: number}}, next: [{if: known, to: done}, {to: number}]}
+  - {id: number, ask: number}
+  - {id: done, say: {en: "{{ number | default('none') | digits }}."}}
+"""
+        text = "no, it is order number one two three four five six"
+        call = Talk(program_of({"main": flow})).hear(ev.Reading("no", None, 0.97, text=text), text=text)
+        assert call.said == ["one two three four five six.", "one two three four five six."]
+        call = Talk(program_of({"main": flow})).hear(ev.Reading("other", None, 0.9, text=text), text=text[4:])
+        assert call.said[-1] == "one two three four five six."
+
+    def test_a_value_fills_one_slot_only(self) -> None:
+        flow = """
+flow: main
+slots:
+  one: {type: money, prompts: {ask: {en: One?}}}
+  two: {type: money, prompts: {ask: {en: Two?}}}
+steps: [{ask: one}, {ask: two}]
+"""
+        call = Talk(program_of({"main": flow}))
+        call.hear(ev.Reading("fill", 5, 0.97, "one", text="five yuan"), text="five yuan")
+        assert call.said == ["Two?"]
 
 
 class TestKeys:
