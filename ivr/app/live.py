@@ -8,6 +8,7 @@ import gc
 import logging
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ivr.app.browser import visitors
 from ivr.app.offline import build_bundle, environment_of, is_trained
 from ivr.asr.config import LanguagePasses, RecognitionConfig, default_config
 from ivr.audio.hold import hold_tune
+from ivr.audio.vad import create_detector
 from ivr.audio.wav import read_audio
 from ivr.backend.client import BackendClient
 from ivr.call.driver import CallDriver
@@ -28,6 +30,7 @@ from ivr.console.health import add_routes
 from ivr.dialog.bundle import Bundle
 from ivr.dialog.events import JsonValue
 from ivr.errors import ConfigError
+from ivr.service.assist import LiveAssist
 from ivr.service.bundles import FolderBundles, ServedBundles
 from ivr.service.calls import CallServices
 from ivr.service.desk import ServiceDesk
@@ -147,12 +150,19 @@ class Service:
         self.hotline = Hotline(
             bundle, settings, self._services, self.pacer, self.recorder, self.desk.calls, self.desk, environment
         )
+        self.assist = LiveAssist(
+            self._recognition, partial(create_detector, "webrtc"), self.hotline.bundles.get, self.hotline.running.get
+        )  # fmt: skip
+        self.assist.follow(self.desk.desk.talks)
+        self.desk.desk.talks.music = music
         self.live = LiveOverlay(self.data, lambda: self.served.bundle)
         self._recordings: dict[str, RecordedPrompts] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._connect_live()
         self.intake = SipIntake(self.hotline, self._ports, self._rtp, self.ready, config.service.languages)
         self.desk.lines = self.intake.lines
+        self.intake.dialer = self.sip
+        self.desk.callbacks.out = self.intake
         self.visitors = visitors(
             config, self.hotline, self.desk.desk.browsers, self.ready, config.service.max_calls
         )  # fmt: skip
@@ -164,8 +174,9 @@ class Service:
         self.http_address: tuple[str, int] = ("", 0)
         self.console = Console(
             self.desk.store, self.desk.tickets, self.desk.desk, self.hotline.running, self.data, self.desk.clock,
-            config.http.secure_cookies, self.visitors,
+            config.http.secure_cookies, self.visitors, self.assist,
         )  # fmt: skip
+        self.assist.on_change.append(self.console.hub.help_changed)
         self.setup_path = ""
         """Where the first admin is set up, as long as there is no user."""
 
@@ -284,6 +295,7 @@ class Service:
         await self.desk.stop()
         self.pacer.stop()
         self._services.close()
+        self.assist.close()
         await self._recognition.close()
         await self._synthesis.service.close()
         await self._backend.close()

@@ -12,6 +12,7 @@ from aiohttp import web
 from ivr.console.context import INVITED_FOR, Console, console_of, signed_of
 from ivr.console.models import CallNotes, DeskView, StateChange, TicketChange, TicketDraft
 from ivr.console.passwords import check_password
+from ivr.console.talk_views import assist_view, for_agent, talk_view, targets
 from ivr.console.views import agent_view
 from ivr.errors import InputError
 from ivr.store import records
@@ -154,16 +155,22 @@ async def change_state(request: web.Request, agent: str, change: StateChange) ->
 async def desk_view(console: Console, signed: Signed) -> DeskView:
     """State and screen-pop of the user's own desk."""
     agent = console.desk.floor.roster.agents.get(signed.user)
-    if agent is None:
-        return DeskView(agent=None, packet=None)
-    view = agent_view(agent, console.clock())
-    if not view.call_id:
+    view = agent_view(agent, console.clock()) if agent is not None else None
+    call_id = console.desk.talks.call_of(signed.user) or (view.call_id if view is not None else "")
+    if not call_id:
         return DeskView(agent=view, packet=None)
-    row = await console.store.call(view.call_id)
+    row = await console.store.call(call_id)
     data = row.data if row is not None else {}
+    talk = console.desk.talks.get(call_id)
+    language = console.hub.language(call_id)
+    on_it = talk is not None and (talk.holder == signed.user or signed.user in talk.guests)
     return DeskView(
-        agent=view, packet=console.hub.packet(view.call_id), notes=str(data.get("notes", "")),
+        agent=view, call_id=call_id, packet=console.hub.packet(call_id), notes=str(data.get("notes", "")),
         disposition=str(data.get("disposition", "")),
+        talk=for_agent(talk_view(talk)) if talk is not None and on_it else None,
+        assist=assist_view(call_id, console.assist),
+        targets=targets(console.desk, signed.user, console.assist.of(call_id), language) if on_it else None,
+        heard=bool(row is not None and row.recording),
     )  # fmt: skip
 
 
@@ -175,6 +182,7 @@ async def write_notes(request: web.Request, notes: CallNotes) -> None:
     if row is None:
         raise web.HTTPNotFound(text="no such call")
     has_it = own is not None and own.call_id.rpartition("#")[0] == notes.call_id
+    has_it = has_it or console.desk.talks.call_of(signed.user) == notes.call_id
     if signed.role == "agent" and row.agent != signed.user and not has_it:
         raise Refused(text="agents write to the calls that they had themselves")
     data = {**row.data, "notes": notes.notes, "disposition": notes.disposition, "notes_by": signed.user}

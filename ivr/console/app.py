@@ -13,12 +13,13 @@ from ivr.console.api import events as api_events
 from ivr.console.api import floor as api_floor
 from ivr.console.api import people as api_people
 from ivr.console.api import phone as api_phone
+from ivr.console.api import talks as api_talks
 from ivr.console.api import tickets as api_tickets
 from ivr.console.api import visitors as api_visitors
 from ivr.console.api.openapi import document
 from ivr.console.context import CONSOLE, Console
 from ivr.console.guard import add_headers, guarded, readable_errors
-from ivr.console.pages import account, admin, calls, floor, phone, tickets, visitors
+from ivr.console.pages import account, admin, calls, floor, phone, talks, tickets, visitors
 from ivr.console.render import STATIC
 from ivr.console.routing import EVERYBODY, WATCH, Route
 from ivr.dialog.events import JsonValue
@@ -32,9 +33,9 @@ async def _openapi(request: web.Request) -> web.Response:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/openapi.json", _openapi, EVERYBODY, "This description", "api"),
-    *api_people.ROUTES, *api_calls.ROUTES, *api_floor.ROUTES, *api_tickets.ROUTES, *api_events.ROUTES,
-    *api_phone.ROUTES, *api_visitors.ROUTES, *visitors.ROUTES, *phone.ROUTES,
-    *account.ROUTES, *floor.ROUTES, *tickets.ROUTES, *calls.ROUTES, *admin.ROUTES,
+    *api_people.ROUTES, *api_calls.ROUTES, *api_floor.ROUTES, *api_talks.ROUTES, *api_tickets.ROUTES,
+    *api_events.ROUTES, *api_phone.ROUTES, *api_visitors.ROUTES, *visitors.ROUTES, *phone.ROUTES,
+    *account.ROUTES, *floor.ROUTES, *talks.ROUTES, *tickets.ROUTES, *calls.ROUTES, *admin.ROUTES,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from ivr.console.limits import LoginLimiter
 from ivr.console.passwords import Passwords
 from ivr.console.peaks import PeakCache
 from ivr.console.routing import ASKED
+from ivr.console.talk_views import Assist, NoAssist
 from ivr.console.views import Desk, RunningCall
 from ivr.console.visitors import Visitors
 from ivr.store import records
@@ -40,6 +41,8 @@ class Console:
     """Set behind a proxy that speaks TLS."""
     visitors: Visitors | None = None
     """Calls and chats from web pages, where they are taken."""
+    assist: Assist = field(default_factory=NoAssist)
+    """What may help in talks."""
     users: Users = field(init=False)
     hub: Hub = field(init=False)
     passwords: Passwords = field(init=False, default_factory=Passwords)
@@ -48,7 +51,7 @@ class Console:
 
     def __post_init__(self) -> None:
         self.users = Users(self.store)
-        self.hub = Hub(self.running, self.desk, self.clock, self._handed)
+        self.hub = Hub(self.running, self.desk, self.clock, self._handed, self.assist)
 
     async def _handed(self, call_id: str, agent: str, queue: str) -> None:
         """The call's row says who took it: that is whose call it is."""

@@ -37,7 +37,7 @@ HEADERS: Final = {
 }
 
 
-_WITH_MICROPHONE: Final = frozenset({"/call", "/desk"})
+_WITH_MICROPHONE: Final = frozenset({"/call", "/desk", "/live"})
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

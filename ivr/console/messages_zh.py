@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ivr.console.messages_desk_zh import DESK
 from ivr.console.messages_visitor_zh import VISITORS
 
 MESSAGES: Final[dict[str, str]] = {
@@ -242,5 +243,6 @@ MESSAGES: Final[dict[str, str]] = {
     "when": "时间",
     "did": "操作",
     "more": "详情",
+    **DESK,
     **VISITORS,
 }

@@ -223,6 +223,8 @@ class AgentView(Model):
     call_id: str
     then: str = Field(description="State asked for, to begin when the call is over.")
     occupancy: float | None
+    skills: dict[str, int] = Field(default_factory=dict, description="Skill -> level.")
+    queues: dict[str, int] = Field(default_factory=dict, description="Queue -> tier; empty = by skills.")
 
 
 class FloorView(Model):
@@ -236,13 +238,132 @@ class StateChange(Model):
     reason: str = Field(default="", max_length=200)
 
 
+class Person(Model):
+    """A human on a call."""
+
+    name: str
+    role: str = Field(description="`agent`, `consulted`, `listen`, `whisper` or `barge`.")
+    joined: bool = Field(description="false: the phone rings.")
+    muted: bool
+
+
+class TalkView(Model):
+    """How humans have a call just now."""
+
+    call_id: str
+    holder: str = Field(description="Who has the caller; empty = the bot, or nobody yet.")
+    on_hold: bool
+    lent: str = Field(description="Flow that the bot runs for the holder.")
+    notice: str = Field(description="What last went wrong: who did not come, and why.")
+    transferring: str = Field(description="Where the caller's own phone is told to call.")
+    people: list[Person]
+
+
+class SuggestionView(Model):
+    """Something the agent may say, or may let the bot do; nothing of it is done without the agent."""
+
+    kind: Literal["answer", "scene"]
+    flow: str
+    title: str
+    text: str
+    p: float = Field(description="Probability that the caller wants this, 0 to 1.")
+    source: str = Field(description="`file:line` in the hotline.")
+    because: str = Field(description="The caller's words; empty = known before.")
+
+
+class FilledView(Model):
+    name: str
+    value: JsonValue
+    p: float
+    confirmed: bool
+    heard: str
+
+
+class NextView(Model):
+    """The next best step: what to ask for."""
+
+    flow: str
+    slot: str
+    text: str
+    source: str
+
+
+class AssistView(Model):
+    """What may help the agent, from what both sides say."""
+
+    call_id: str
+    lines: list[Line]
+    partial: dict[str, str] = Field(description="By speaker: the words so far.")
+    title: str = Field(description="What it is about, as far as that is known.")
+    suggestions: list[SuggestionView]
+    slots: list[FilledView]
+    next: NextView | None
+
+
+class Choice(Model):
+    id: str
+    title: str
+
+
+class Targets(Model):
+    """What can be done with the caller."""
+
+    agents: list[str] = Field(description="Free colleagues.")
+    queues: list[str] = Field(description="Open queues.")
+    contacts: list[str]
+    numbers: bool = Field(description="Any number can be dialled.")
+    scenes: list[Choice] = Field(description="Flows that the bot can run for the agent.")
+    snippets: list[Choice]
+
+
 class DeskView(Model):
     """What an agent has in front of them."""
 
     agent: AgentView | None = Field(description="null: no agent of the floor has the user's name.")
+    call_id: str = Field(default="", description="The call in hand, or the one just ended (wrap-up).")
     packet: Packet | None
+    heard: bool = Field(default=False, description="The call has a recording to hear what was said.")
+    talk: TalkView | None = None
+    assist: AssistView | None = None
+    targets: Targets | None = None
     notes: str = ""
     disposition: str = ""
+
+
+class TalkChange(Model):
+    action: Literal["hold", "resume", "mute", "unmute", "complete", "conference", "cancel", "recall", "leave"]
+
+
+class Transfer(Model):
+    kind: Literal["agent", "queue", "contact", "number"]
+    to: str = Field(min_length=1, max_length=100)
+    how: Literal["consult", "blind", "refer"] = Field(
+        default="consult", description="Ask first; hand over at the answer; or tell the caller's phone (REFER)."
+    )
+
+
+class Lend(Model):
+    flow: str = Field(min_length=1, max_length=200, description="The bot runs it, then the agent has the caller again.")
+
+
+class Say(Model):
+    text: str = Field(min_length=1, max_length=1000, description="The bot says it in the caller's language.")
+
+
+class Supervise(Model):
+    mode: Literal["listen", "whisper", "barge", "take_over", "leave"]
+
+
+class AgentChange(Model):
+    """What an agent knows and serves, from now on until the service ends."""
+
+    skills: dict[str, int] = Field(default_factory=dict, max_length=50, description="Skill -> level from 1 to 10.")
+    queues: dict[str, int] = Field(default_factory=dict, max_length=50, description="Queue -> tier; empty = by skills.")
+
+
+class Move(Model):
+    queue: str = Field(min_length=1, max_length=100)
+    priority: Priority = "normal"
 
 
 class CallNotes(Model):

@@ -17,6 +17,8 @@ Kind: TypeAlias = Literal["page", "api", "socket"]
 
 EVERYBODY: Final = frozenset({"admin", "ops", "agent", "designer"})
 ADMIN: Final = frozenset({"admin"})
+STEER: Final = frozenset({"admin", "ops"})
+"""Supervisors."""
 WATCH: Final = frozenset({"admin", "ops", "designer"})
 """Calls in progress."""
 FLOOR: Final = frozenset({"admin", "ops", "agent"})

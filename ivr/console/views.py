@@ -11,8 +11,11 @@ from ivr.acd.waiting import Call as FloorCall
 from ivr.call.events import CallEvent
 from ivr.console.models import AgentView, FloorView, Line, LiveCall, QueueView, WaitingView
 from ivr.desk.browser_phones import BrowserPhones
-from ivr.desk.config import AgentSettings
+from ivr.desk.config import AgentSettings, DeskConfig
+from ivr.desk.lines import CallerLine
 from ivr.desk.packet import Packet
+from ivr.desk.talks import TalkDriver, Talks
+from ivr.dialog.events import QueueStatus
 from ivr.transport.base import CallInfo
 
 
@@ -25,7 +28,7 @@ class Session(Protocol):
     def transcript(self) -> Sequence[tuple[str, str]]: ...
 
 
-class RunningCall(Protocol):
+class RunningCall(TalkDriver, Protocol):
     """`ivr.call.driver.CallDriver`, as far as it is shown."""
 
     info: CallInfo
@@ -43,8 +46,13 @@ class Desk(Protocol):
 
     floor: Floor
     browsers: BrowserPhones
+    config: DeskConfig
+    talks: Talks
+    line_of: Callable[[str], CallerLine | None]
 
     def packet(self, call_id: str) -> Packet | None: ...
+    def status(self, queue: str) -> QueueStatus: ...
+    def move(self, call_id: str, queue: str, priority: str) -> None: ...
     def settings_of(self, agent: str) -> AgentSettings | None: ...
     def add_agent(self, agent: AgentSettings) -> None: ...
     def sign_in(self, agent: str) -> None: ...
@@ -58,13 +66,32 @@ def call_id_of(entry_id: str) -> str:
     return entry_id.rpartition("#")[0] or entry_id
 
 
-def live_call(call: RunningCall, agent: str = "", partial: str = "") -> LiveCall:
-    lines = [Line(speaker=speaker, text=text) for speaker, text in call.session.transcript()]
+Talked = Sequence[tuple[str, str, int]]
+"""Speaker, text, and after how many lines of the bot's transcript."""
+
+
+def all_lines(transcript: Sequence[tuple[str, str]], talked: Talked) -> list[Line]:
+    """What was said to the bot and between humans, in order."""
+    lines: list[Line] = []
+    rest = list(talked)
+    for index, (speaker, text) in enumerate(transcript):
+        while rest and rest[0][2] <= index:
+            lines.append(Line(speaker=rest[0][0], text=rest.pop(0)[1]))
+        lines.append(Line(speaker=speaker, text=text))
+    return lines + [Line(speaker=speaker, text=text) for speaker, text, _ in rest]
+
+
+def live_call(call: RunningCall, agent: str = "", partial: str = "", talked: Talked = ()) -> LiveCall:
+    lines = all_lines(call.session.transcript(), talked)
     return LiveCall(
         id=call.info.call_id, caller=call.info.caller, called=call.info.called,
-        state=str(getattr(call.session.state, "value", call.session.state)), duration_ms=call.duration_ms,
+        state=state_of(call), duration_ms=call.duration_ms,
         agent=agent, partial=partial, lines=lines,
     )  # fmt: skip
+
+
+def state_of(call: RunningCall) -> str:
+    return str(getattr(call.session.state, "value", call.session.state))
 
 
 def floor_view(desk: Desk, now: float) -> FloorView:
@@ -83,13 +110,14 @@ def agent_view(agent: Agent, now: float) -> AgentView:
         since_s=round(max(0.0, now - agent.since), 1) if agent.since else None,
         until_s=None if agent.until is None else round(max(0.0, agent.until - now), 1),
         call_id=call_id_of(agent.call_id), then=agent.then[0].value if agent.then else "",
-        occupancy=agent.occupancy(now),
+        occupancy=agent.occupancy(now), skills=dict(agent.config.skills), queues=dict(agent.config.queues),
     )  # fmt: skip
 
 
-def talking_to(floor: Floor) -> dict[str, str]:
-    """Call id -> agent, of those who talk."""
-    return {call_id_of(call.arrival.call_id): call.agent for call in floor.calls.values() if call.agent}
+def talking_to(desk: Desk) -> dict[str, str]:
+    """Call id -> who has the caller, of those who talk."""
+    agents = {call_id_of(call.arrival.call_id): call.agent for call in desk.floor.calls.values() if call.agent}
+    return agents | desk.talks.holders()
 
 
 def _queue(floor: Floor, name: str, now: float) -> QueueView:

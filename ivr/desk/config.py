@@ -78,8 +78,20 @@ class DeskConfig(_Section):
     tell_every_s: float = Field(default=10.0, gt=0, description="Callers are told of changes at most so often.")
     refer_limit_s: float = Field(default=45.0, gt=0, description="A transfer without a word counts as unknown then.")
     from_domain: str = Field(default="", description="Show agents the caller's number as sip:NUMBER@from_domain.")
+    contacts: dict[str, str] = Field(
+        default_factory=dict, description="Whom callers may be transferred to beside agents: {name: SIP address}."
+    )
+    number_uri: str = Field(
+        default="", description="How agents dial numbers: sip:{number}@trunk.example; empty = they cannot."
+    )
+    snippets: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="Sentences for one click on the desk: {name: {language: text}}."
+    )
     user: str = Field(default="", description="Account at the agents' PBX, where it asks for one.")
     password: str = Field(default="", repr=False, description="Its password.")
+
+
+NUMBER_PART = "{number}"
 
 
 class QueueLike(Protocol):

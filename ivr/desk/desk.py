@@ -33,7 +33,7 @@ from ivr.desk.ringing import Ring, Ringer
 from ivr.desk.shared import SharedFloor
 from ivr.desk.talks import Talks
 from ivr.dialog.events import JsonValue, QueueStatus
-from ivr.errors import ConfigError, StoreError
+from ivr.errors import ConfigError, InputError, StoreError
 from ivr.store import records
 from ivr.store.models import CallerRow, QueueEntryRow
 from ivr.store.store import Store
@@ -96,6 +96,8 @@ class HumanDesk:
         self._store = store
         self.browsers = browsers or BrowserPhones()
         """Agents' pages that ring."""
+        self.line_of = line_of
+        """A caller's own SIP call, for transfers."""
         self._ringer = Ringer(config, sip, legs, line_of, self, self.browsers)
         self.talks = Talks(Handing(self), lambda host: Reception(config, sip, legs, self.browsers, host))
         """Calls that humans are on."""
@@ -331,6 +333,27 @@ class HumanDesk:
         commands = self.floor.enter(arrival, entry.entered_at)
         self._in_background(self._note_entry(entry, arrival))
         self._soon(commands)
+
+    def move(self, call_id: str, queue: str, priority: str) -> None:
+        """A caller who waits goes to another queue, or before others; the wait so far counts. Raises InputError,
+        ConfigError."""
+        entry = self.entry(call_id)
+        waiting = self.floor.calls.get(entry.id) if entry is not None else None
+        if entry is None or waiting is None or waiting.state not in (CallState.WAITING, CallState.OFFERED):
+            raise InputError("this caller does not wait")
+        if not self.status(queue).open:
+            raise InputError(f"queue {queue!r} is closed")
+        now, arrival = self._clock(), waiting.arrival
+        left_s = max(10.0, waiting.give_up_at - now)
+        self.drop_rings(entry)
+        self._soon(self.floor.leave(entry.id, now))
+        self._end(entry.id)
+        again = self.add_entry(entry.driver, queue)
+        again.bridged = entry.bridged
+        self.floor.keep_place(arrival.caller, queue, entry.entered_at, now)
+        skills = arrival.skills if queue == arrival.queue else ()
+        moved = Arrival(again.id, queue, arrival.caller, skills, parse_priority(priority), left_s)
+        self.enter_floor(again, moved)
 
     def drop_rings(self, entry: Entry) -> None:
         for ring in tuple(entry.rings.values()):

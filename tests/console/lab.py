@@ -189,7 +189,7 @@ class Lab:
     async def answered(self, call: FakeCall) -> None:
         """Ann picks her phone up, and the console has noticed."""
         self.phone.pick_up.set()
-        await until(lambda: call.agent is not None, "an agent on the line")
+        await until(lambda: call.room is not None, "an agent on the line")
         await self.console.hub.flush()
 
 

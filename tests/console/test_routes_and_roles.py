@@ -28,6 +28,14 @@ ROLES: dict[str, str] = {
     "GET /floor/part": "aog", "POST /agents/{name}/state": "aog", "GET /desk": "aog", "GET /desk/part": "aog",
     "POST /desk/notes": "aog", "GET /tickets": "aog", "GET /tickets/new": "aog", "POST /tickets/new": "aog",
     "GET /tickets/{number}": "aog", "POST /tickets/{number}": "aog", "GET /calls": "aogd", "GET /calls/{id}": "aogd",
+    "GET /api/calls/{id}/clip": "aogd", "GET /api/calls/{id}/talk": "aog", "GET /api/calls/{id}/assist": "aog",
+    "POST /api/calls/{id}/talk": "aog", "POST /api/calls/{id}/transfer": "aog", "POST /api/calls/{id}/lend": "aog",
+    "POST /api/calls/{id}/say": "aog", "POST /api/calls/{id}/supervise": "ao", "POST /api/calls/{id}/move": "ao",
+    "PATCH /api/agents/{name}": "ao", "GET /api/calls/{id}/sound": "ao", "POST /api/desk/join": "aog",
+    "GET /api/desk/phone": "aog", "POST /api/browser/calls": "*", "GET /api/chat": "*", "GET /call": "*",
+    "GET /chat": "*", "POST /desk/join": "aog", "GET /desk/assist": "aog", "POST /desk/calls/{id}/talk": "aog",
+    "POST /desk/calls/{id}/transfer": "aog", "POST /desk/calls/{id}/lend": "aog", "POST /desk/calls/{id}/say": "aog",
+    "POST /floor/calls/{id}/move": "ao", "POST /floor/agents/{name}": "ao",
     "GET /users": "a", "POST /users": "a", "POST /users/{name}/remove": "a", "GET /audit": "a",
 }  # fmt: skip
 LETTERS = {"admin": "a", "ops": "o", "agent": "g", "designer": "d"}
@@ -43,6 +51,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /desk/notes": {"call_id": "call-1", "notes": "fine"},
     "POST /tickets/new": {"topic": "call back", "priority": "normal"},
     "POST /users": {"name": "newer", "role": "agent"},
+    "POST /api/calls/{id}/talk": {"action": "hold"},
+    "POST /api/calls/{id}/transfer": {"kind": "queue", "to": "cards"},
+    "POST /api/calls/{id}/lend": {"flow": "lost_card"},
+    "POST /api/calls/{id}/say": {"text": "one moment"},
+    "POST /api/calls/{id}/supervise": {"mode": "listen"},
+    "POST /api/calls/{id}/move": {"queue": "cards"},
+    "PATCH /api/agents/{name}": {"skills": {"cards": 3}},
 }
 
 

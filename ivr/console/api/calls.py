@@ -12,12 +12,14 @@ from ivr.console import actions
 from ivr.console.api.parse import MAX_LIMIT, answer, moment, number, text
 from ivr.console.context import console_of, signed_of
 from ivr.console.models import Call, CallPage, LiveCalls, Peaks, Timeline
+from ivr.console.peaks import read_clip
 from ivr.console.routing import EVERYBODY, WATCH, Query, Route
 from ivr.console.timeline import timeline_of
 from ivr.errors import AudioFileError
 from ivr.store.models import CallRow
 from ivr.store.searches import CallQuery, find_calls
 
+CLIP_MS, CLIP_AFTER_MS = 6_000, 500
 _TYPES = {".flac": "audio/flac", ".wav": "audio/wav"}
 
 
@@ -89,6 +91,20 @@ async def recording(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(path, headers={"Content-Type": kind, "Content-Disposition": "inline"})
 
 
+async def clip(request: web.Request) -> web.Response:
+    """A few seconds of the recording up to `at`, as WAV: what the caller said when a slot was filled."""
+    console, signed = console_of(request), signed_of(request)
+    row = await actions.call_row(request, request.match_info["id"])
+    path = actions.own_file(console, row.recording, "recording")
+    at_ms = number(request, "at", 0, 86_400_000)
+    try:
+        sound = await asyncio.to_thread(read_clip, path, at_ms - CLIP_MS, at_ms + CLIP_AFTER_MS)
+    except AudioFileError as error:
+        raise web.HTTPNotFound(text=str(error)) from None
+    await console.store.audit(signed.user, "recording.heard", "call", row.id, at_ms=at_ms)
+    return web.Response(body=sound, content_type="audio/wav")
+
+
 _SEARCH = (
     Query("text", "In caller, number called, id, reason, intent, agent."), Query("outcome", "How it ended."),
     Query("language", "en, zh, ..."), Query("agent", "Who talked to the caller."),
@@ -102,6 +118,8 @@ ROUTES = (
     Route("GET", "/api/calls/{id}", one, EVERYBODY, "One call", "api", reply=Call),
     Route("GET", "/api/calls/{id}/timeline", timeline, EVERYBODY, "Its journal, lane by lane", "api", reply=Timeline),
     Route("GET", "/api/calls/{id}/peaks", peaks, EVERYBODY, "Its waveform", "api", reply=Peaks),
+    Route("GET", "/api/calls/{id}/clip", clip, EVERYBODY, "Some seconds of it up to a moment", "api",
+          media="audio/wav", query=(Query("at", "The moment, in ms from the answer.", "integer"),)),
     Route("GET", "/api/calls/{id}/recording", recording, EVERYBODY, "Its stereo recording (ranges)", "api",
           media="audio/flac"),
 )  # fmt: skip

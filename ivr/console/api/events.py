@@ -9,13 +9,13 @@ from aiohttp import WSMsgType, web
 from ivr.console.context import console_of, signed_of
 from ivr.console.guard import SESSION_COOKIE
 from ivr.console.hub import Watcher
-from ivr.console.routing import EVERYBODY, FLOOR, WATCH, Query, Route
+from ivr.console.routing import AGENT, EVERYBODY, FLOOR, WATCH, Query, Route
 from ivr.errors import InputError, StoreError
 from ivr.store.users import Signed
 
 CHECK_S = 30.0
 """Whether the session still holds is looked at so often."""
-_ALLOWED = {"calls": WATCH, "floor": FLOOR}
+_ALLOWED = {"calls": WATCH, "floor": FLOOR, "desk": AGENT}
 SIGNED_OUT, TOO_SLOW = 4401, 4408
 """Codes with which the socket is closed."""
 
@@ -31,7 +31,7 @@ async def events(request: web.Request) -> web.StreamResponse:
         raise web.HTTPForbidden(text=f"the role {signed.role} may not watch this")
     socket = web.WebSocketResponse(heartbeat=20.0, max_msg_size=1024)
     await socket.prepare(request)
-    async with console_of(request).hub.watch(topics) as watcher:
+    async with console_of(request).hub.watch(topics, signed.user) as watcher:
         tasks = [asyncio.create_task(work) for work in (_send(socket, watcher), check_session(request, socket))]
         try:
             async for message in socket:  # nothing is asked of us; this notices the end
@@ -67,6 +67,6 @@ async def check_session(request: web.Request, socket: web.WebSocketResponse) -> 
 ROUTES = (
     Route(
         "GET", "/api/events", events, EVERYBODY, "What is on, as it happens (WebSocket; JSON messages)", "socket",
-        query=(Query("topics", "`calls`, `floor`, or both with a comma between."),),
+        query=(Query("topics", "Some of `calls`, `floor` and `desk` (your own call), with commas between."),),
     ),
 )  # fmt: skip

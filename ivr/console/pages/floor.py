@@ -12,15 +12,17 @@ from ivr.console.api.parse import validated
 from ivr.console.context import console_of, signed_of
 from ivr.console.forms import back_to, field, see_other
 from ivr.console.models import CallNotes, StateChange
+from ivr.console.pages.tickets import PRIORITIES
 from ivr.console.render import page
-from ivr.console.routing import AGENT, FLOOR, WATCH, Route
+from ivr.console.routing import AGENT, FLOOR, STEER, WATCH, Route
 
 DISPOSITIONS = ("resolved", "callback", "ticket", "forwarded", "wrong number", "no answer", "other")
 PAUSES = ("break", "lunch", "training", "meeting", "back office")
 
 
 async def live(request: web.Request) -> web.Response:
-    return page(request, "live.html", calls=console_of(request).hub.live())
+    steer = signed_of(request).role in STEER
+    return page(request, "live.html", calls=console_of(request).hub.live(), steer=steer)
 
 
 async def floor(request: web.Request) -> web.Response:
@@ -33,7 +35,9 @@ async def floor_part(request: web.Request) -> web.Response:
 
 def _floor(request: web.Request) -> dict[str, Any]:
     steer = signed_of(request).role in ("admin", "ops")
-    return {"floor": console_of(request).hub.floor(), "steer": steer, "pauses": PAUSES}
+    return {
+        "floor": console_of(request).hub.floor(), "steer": steer, "pauses": PAUSES, "priorities": PRIORITIES,
+    }  # fmt: skip
 
 
 async def desk(request: web.Request) -> web.Response:
@@ -42,6 +46,10 @@ async def desk(request: web.Request) -> web.Response:
 
 async def desk_part(request: web.Request) -> web.Response:
     return page(request, "desk_part.html", **await _desk(request))
+
+
+async def desk_assist(request: web.Request) -> web.Response:
+    return page(request, "assist_part.html", **await _desk(request))
 
 
 async def _desk(request: web.Request) -> dict[str, Any]:
@@ -78,5 +86,6 @@ ROUTES = (
     Route("POST", "/agents/{name}/state", change_state, AGENT, "Change an agent's state"),
     Route("GET", "/desk", desk, AGENT, "The own desk"),
     Route("GET", "/desk/part", desk_part, AGENT, "The desk's moving part"),
+    Route("GET", "/desk/assist", desk_assist, AGENT, "What may help with the call in hand"),
     Route("POST", "/desk/notes", notes, AGENT, "Notes and disposition"),
 )

@@ -15,7 +15,10 @@ const Console = {
       const scheme = location.protocol === "https:" ? "wss" : "ws";
       const socket = new WebSocket(`${scheme}://${location.host}/api/events?topics=${topics}`);
       socket.onopen = () => { delay = 500; show(true); };
-      socket.onmessage = (event) => receive(JSON.parse(event.data));
+      socket.onmessage = (event) => {
+        const message = JSON.parse(event.data);
+        for (const one of message.type === "batch" ? message.messages : [message]) receive(one);
+      };
       socket.onclose = (event) => {
         show(false);
         if (event.code === 4401) { location.reload(); return; }

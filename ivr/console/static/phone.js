@@ -46,6 +46,7 @@
       if (talking) return;
       ring = message;
       problem = "";
+      root.dispatchEvent(new CustomEvent("ring", { detail: message }));
       if (message.type === "resumed") { talk(); return; }
       if (!bell) { chime(); bell = setInterval(chime, 3000); document.title = "☎ " + document.title; }
       show();
