@@ -7,12 +7,13 @@ A setting `port` of section `[sip]` is `IVR_SIP_PORT` in the environment. Each h
 from __future__ import annotations
 
 import os
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ivr.desk.config import DeskConfig
 from ivr.errors import ConfigError
@@ -176,6 +177,22 @@ class CallSection(_Section):
 
 class Config(_Section):
     """All settings of the service."""
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        """Times that contradict each other. The message begins with the key to blame."""
+        if self.speculate_ms > self.complete_ms:
+            raise ValueError(
+                f"speculate_ms: {self.speculate_ms} is longer than complete_ms ({self.complete_ms}): "
+                "nothing could be worked out before a complete answer ends"
+            )
+        for name in ("complete_ms", "likely_ms"):
+            if getattr(self, name) > self.incomplete_max_ms:
+                raise ValueError(
+                    f"{name}: {getattr(self, name)} is longer than incomplete_max_ms ({self.incomplete_max_ms}): "
+                    "a finished answer would be waited for longer than an unfinished one"
+                )
+        return self
+
 
     service: ServiceConfig = Field(default_factory=ServiceConfig)
     sip: SipSection = Field(default_factory=SipSection)
@@ -208,8 +225,9 @@ def load_config(
     except ValidationError as error:
         lines = []
         for item in error.errors():
-            origin = origins.get(".".join(map(str, item["loc"][:2])), str(path) if path is not None else "")
-            lines.append(f"{origin}{': ' if origin else ''}{'.'.join(map(str, item['loc']))}: {_reason(item)}")
+            where, reason = _blame(item)
+            origin = origins.get(".".join(where[:2]), _place(path, where))
+            lines.append(f"{origin}{': ' if origin else ''}{'.'.join(where)}: {reason}")
         raise ConfigError("\n".join(lines)) from None
 
 
@@ -273,6 +291,34 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         model = field.annotation
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             continue
+def _place(path: Path | None, where: Sequence[str]) -> str:
+    """`file:line` of a setting, or of the nearest table around it that is written down."""
+    if path is None:
+        return ""
+    table: tuple[str, ...] = ()
+    counts: dict[str, int] = {}
+    found, depth = 0, 0
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if header := _HEADER.match(line):
+            name = re.sub(r"[\s\"']", "", header["name"])
+            table = tuple(name.split("."))
+            if header["many"]:
+                counts[name] = counts.get(name, -1) + 1
+                table = (*table, str(counts[name]))
+            written = table
+        elif key := _KEY.match(line):
+            written = (*table, *re.sub(r"[\s\"']", "", key["name"]).split("."))
+        else:
+            continue
+        if depth < len(written) <= len(where) and tuple(where[: len(written)]) == written:
+            found, depth = number, len(written)
+    return f"{path}:{found}" if found else str(path)
+
+
+_HEADER = re.compile(r"\s*(?P<many>\[)?\[(?P<name>[^\[\]]+)\]")
+_KEY = re.compile(r"\s*(?P<name>[\w.\-\"' ]+?)\s*=")
+
+
         for name in model.model_fields:
             value = environment.get(variable(f"{section}.{name}"))
             if value is not None:
@@ -293,3 +339,13 @@ def _reason(item: Any) -> str:
         return "no such setting"
     given = "" if item["type"] == "missing" else f" (given: {item['input']!r})"
     return f"{item['msg']}{given}"
+def _blame(item: Any) -> tuple[tuple[str, ...], str]:
+    """The setting, and what is wrong with it; a check of a whole section names its key first."""
+    where = tuple(map(str, item["loc"]))
+    if item["type"] == "value_error":
+        key, colon, reason = str(item["msg"]).removeprefix("Value error, ").partition(": ")
+        if colon and key.isidentifier():
+            return (*where, key), reason
+    return where, _reason(item)
+
+

@@ -71,25 +71,36 @@ def test_tables_and_lists_come_from_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "line", "complaint"),
     [
-        ("[sip]\nprot = 5060\n", "sip.prot: no such setting"),
-        ("[spi]\nport = 5060\n", "spi: no such setting"),
-        ("[sip]\nport = 70000\n", "sip.port: Input should be less than or equal to 65535 (given: 70000)"),
-        ('[sip]\nport = "many"\n', "sip.port: Input should be a valid integer, unable to parse string as an integer "
-                                   "(given: 'many')"),
-        ('[call]\ndetector = "e"\n', "call.detector: Input should be 'auto', 'hybrid', 'webrtc', 'silero' or 'energy' (given: 'e')"),
-        ("[call]\nonset_ms = 5\n", "call.onset_ms: Input should be greater than or equal to 20 (given: 5)"),
-        ('[[desk.agents]]\nname = "Ann"\n', "desk.agents.0.uri: Field required"),
-        ('sip = "here"\n', "sip: Input should be a valid dictionary or instance of SipSection (given: 'here')"),
-        ("[sip\nport = 1\n", "not TOML: Expected ']' at the end of a table declaration (at line 1, column 5)"),
+        ("[sip]\nprot = 5060\n", ":2", "sip.prot: no such setting"),
+        ("[spi]\nport = 5060\n", ":1", "spi: no such setting"),
+        ("[sip]\nport = 70000\n", ":2", "sip.port: Input should be less than or equal to 65535 (given: 70000)"),
+        ('[sip]\nport = "many"\n', ":2", "sip.port: Input should be a valid integer, unable to parse string as an "
+                                         "integer (given: 'many')"),
+        ('[call]\ndetector = "e"\n', ":2", "call.detector: Input should be 'auto', 'hybrid', 'webrtc', 'silero' or "
+                                           "'energy' (given: 'e')"),
+        ("[call]\nonset_ms = 5\n", ":2", "call.onset_ms: Input should be greater than or equal to 20 (given: 5)"),
+        ("[call]\nduck_db = 6\n", ":2", "call.duck_db: Input should be less than or equal to 0 (given: 6)"),
+        ("[call]\n# sooner\nspeculate_ms = -1\n", ":3", "call.speculate_ms: Input should be greater than or equal to "
+                                                        "40 (given: -1)"),
+        ("[call]\nspeculate_ms = 300\n", ":2", "call.speculate_ms: 300 is longer than complete_ms (200): nothing could "
+                                               "be worked out before a complete answer ends"),
+        ("[call]\nincomplete_max_ms = 400\n", ":1", "call.likely_ms: 500 is longer than incomplete_max_ms (400): "
+                                                    "a finished answer would be waited for longer than an unfinished "
+                                                    "one"),
+        ('[[desk.agents]]\nname = "A"\nuri = "sip:a@b"\n[[desk.agents]]\nname = "Ann"\n', ":4",
+         "desk.agents.1.uri: Field required"),
+        ("call.onset_ms = 5\n", ":1", "call.onset_ms: Input should be greater than or equal to 20 (given: 5)"),
+        ('sip = "here"\n', ":1", "sip: Input should be a valid dictionary or instance of SipSection (given: 'here')"),
+        ("[sip\nport = 1\n", "", "not TOML: Expected ']' at the end of a table declaration (at line 1, column 5)"),
     ],
 )  # fmt: skip
-def test_an_error_names_file_and_key(tmp_path: Path, text: str, complaint: str) -> None:
+def test_an_error_names_file_line_and_key(tmp_path: Path, text: str, line: str, complaint: str) -> None:
     file = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         load_config(file, {})
-    assert str(caught.value) == f"{file}: {complaint}"
+    assert str(caught.value) == f"{file}{line}: {complaint}"
 
 
 def test_all_errors_are_told_at_once_each_with_its_source(tmp_path: Path) -> None:
@@ -98,7 +109,7 @@ def test_all_errors_are_told_at_once_each_with_its_source(tmp_path: Path) -> Non
         load_config(file, {"IVR_SIP_PORT": "70000"}, {"http.port": 99999})
     assert str(caught.value).splitlines() == [
         "environment variable IVR_SIP_PORT: sip.port: Input should be less than or equal to 65535 (given: '70000')",
-        f"{file}: rtp.low: Input should be a valid integer, unable to parse string as an integer (given: 'x')",
+        f"{file}:2: rtp.low: Input should be a valid integer, unable to parse string as an integer (given: 'x')",
         "command line: http.port: Input should be less than or equal to 65535 (given: 99999)",
     ]
 
@@ -190,7 +201,7 @@ def test_the_verb_and_a_wrong_file(tmp_path: Path) -> None:
         [sys.executable, "-m", "ivr", "config", "--config", str(file)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"ivr config: {file}: sip.prot: no such setting\n"
+    assert done.stderr == f"ivr config: {file}:2: sip.prot: no such setting\n"
 
 
 def test_the_reference_is_written_into_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,22 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Speculation:
+    """What working answers out ahead, at the first short silence, was good for (ms of the call)."""
+
+    won_ms: tuple[int, ...] = ()
+    """A turn each: how much sooner its answer was heard."""
+    spent_ms: tuple[int, ...] = ()
+    """Each time the caller went on: work that was thrown away."""
+
+    def to_json(self) -> dict[str, JsonValue]:
+        return {
+            "used": len(self.won_ms), "dropped": len(self.spent_ms), "won_ms": _quantile(self.won_ms, 0.5),
+            "won_ms_total": sum(self.won_ms), "spent_ms_total": sum(self.spent_ms),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class CallReport:
     outcome: str
     """completed, handed_over, abandoned or failed."""
@@ -53,6 +69,7 @@ class CallReport:
     decisions: tuple[Mapping[str, JsonValue], ...]
     latency: Latency
     slots: Mapping[str, JsonValue] = field(default_factory=dict)
+    speculation: Speculation = field(default_factory=Speculation)
 
 
 def _quantile(values: tuple[int, ...], share: float) -> int | None:
@@ -84,6 +101,8 @@ class _Reader:
         self._onset: int | None = None
         self._answers: list[int] = []
         self._stops: list[int] = []
+        self._won: list[int] = []
+        self._spent: list[int] = []
 
     def take(self, event: CallEvent) -> None:
         handler = getattr(self, "_on_" + event.kind.replace(".", "_"), None)
@@ -110,6 +129,12 @@ class _Reader:
     def _on_turn_reopened(self, at: int, data: Mapping[str, Any]) -> None:
         while self._turns and self._turns.pop().speaker != "caller":
             continue
+
+    def _on_turn_speculation(self, at: int, data: Mapping[str, Any]) -> None:
+        if data["used"]:
+            self._won.append(int(data["won_ms"]))
+        else:
+            self._spent.append(int(data["spent_ms"]))
 
     def _on_key(self, at: int, data: Mapping[str, Any]) -> None:
         self._turns.append(Turn("caller", f"[{data['digit']}]", 1.0, to_ms(at), to_ms(at)))
@@ -145,4 +170,7 @@ class _Reader:
             outcome = "handed_over"
         latency = Latency(tuple(self._answers), tuple(self._stops))
         turns = tuple(sorted(self._turns, key=lambda turn: (turn.start_ms, turn.end_ms)))
-        return CallReport(outcome, self._outcome, self._reason, turns, tuple(self._decisions), latency, self._slots)
+        speculation = Speculation(tuple(self._won), tuple(self._spent))
+        return CallReport(
+            outcome, self._outcome, self._reason, turns, tuple(self._decisions), latency, self._slots, speculation
+        )

@@ -87,7 +87,8 @@ class Replayed:
                  "end_ms": t.end_ms}
                 for t in report.turns
             ],
-            "decisions": list(report.decisions), "latency": report.latency.to_json(), "audio_s": round(self.audio_s, 3),
+            "decisions": list(report.decisions), "latency": report.latency.to_json(),
+            "speculation": report.speculation.to_json(), "audio_s": round(self.audio_s, 3),
             "wall_s": round(self.wall_s, 3), "mode": self.mode, "divergence": self.divergence,
         }  # fmt: skip
 
