@@ -174,9 +174,6 @@ class CallSection(_Section):
     adaptive: bool = Field(default=True, description="Wait longer for callers who pause long inside sentences.")
     music: str = Field(default="", description="Sound file for waiting callers; empty = a quiet tune of our own.")
 
-
-class Config(_Section):
-    """All settings of the service."""
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         """Times that contradict each other. The message begins with the key to blame."""
@@ -193,6 +190,9 @@ class Config(_Section):
                 )
         return self
 
+
+class Config(_Section):
+    """All settings of the service."""
 
     service: ServiceConfig = Field(default_factory=ServiceConfig)
     sip: SipSection = Field(default_factory=SipSection)
@@ -284,13 +284,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """IVR_<SECTION>_<KEY> for the settings that are one value; others are left to the file."""
-    found: dict[str, Any] = {}
-    for section, field in Config.model_fields.items():
-        model = field.annotation
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            continue
 def _place(path: Path | None, where: Sequence[str]) -> str:
     """`file:line` of a setting, or of the nearest table around it that is written down."""
     if path is None:
@@ -319,6 +312,13 @@ _HEADER = re.compile(r"\s*(?P<many>\[)?\[(?P<name>[^\[\]]+)\]")
 _KEY = re.compile(r"\s*(?P<name>[\w.\-\"' ]+?)\s*=")
 
 
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """IVR_<SECTION>_<KEY> for the settings that are one value; others are left to the file."""
+    found: dict[str, Any] = {}
+    for section, field in Config.model_fields.items():
+        model = field.annotation
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            continue
         for name in model.model_fields:
             value = environment.get(variable(f"{section}.{name}"))
             if value is not None:
@@ -334,11 +334,6 @@ def _put(data: dict[str, Any], key: str, value: Any) -> None:
     table[name] = value
 
 
-def _reason(item: Any) -> str:
-    if item["type"] == "extra_forbidden":
-        return "no such setting"
-    given = "" if item["type"] == "missing" else f" (given: {item['input']!r})"
-    return f"{item['msg']}{given}"
 def _blame(item: Any) -> tuple[tuple[str, ...], str]:
     """The setting, and what is wrong with it; a check of a whole section names its key first."""
     where = tuple(map(str, item["loc"]))
@@ -349,3 +344,8 @@ def _blame(item: Any) -> tuple[tuple[str, ...], str]:
     return where, _reason(item)
 
 
+def _reason(item: Any) -> str:
+    if item["type"] == "extra_forbidden":
+        return "no such setting"
+    given = "" if item["type"] == "missing" else f" (given: {item['input']!r})"
+    return f"{item['msg']}{given}"
