@@ -76,19 +76,26 @@ def sounds(text: str, language: str) -> tuple[str, ...]:
     return tuple(part for found in syllables if found for part in (f"i:{found[1]}", f"f:{found[2]}"))
 
 
-def distance(one: Sequence[str], two: Sequence[str]) -> float:
-    """Weighted edit distance of two sound sequences, 0 (the same) to 1, as a share of the longer."""
+def distance(one: Sequence[str], two: Sequence[str], limit: float = 1.0) -> float:
+    """Weighted edit distance of two sound sequences, 0 (the same) to 1, as a share of the longer. What is more than
+    `limit` may be given as 1: only the diagonal band in which it can be reached is looked at."""
     longest = max(len(one), len(two))
     if not longest:
         return 0.0
-    before = [float(column) for column in range(len(two) + 1)]
+    width, far = int(limit * longest), float(2 * longest)
+    if abs(len(one) - len(two)) > width:
+        return 1.0
+    before = [float(column) if column <= width else far for column in range(len(two) + 1)]
     for row, left in enumerate(one, start=1):
-        now = [float(row)]
-        for column, right in enumerate(two, start=1):
+        now = [float(row) if row <= width else far] + [far] * len(two)
+        for column in range(max(1, row - width), min(len(two), row + width) + 1):
+            right = two[column - 1]
             change = before[column - 1] + (0.0 if left == right else _COSTS.get((left, right), 1.0))
-            now.append(min(before[column] + 1.0, now[-1] + 1.0, change))
+            now[column] = min(before[column] + 1.0, now[column - 1] + 1.0, change)
+        if min(now) > limit * longest:
+            return 1.0
         before = now
-    return before[-1] / longest
+    return min(1.0, before[-1] / longest)
 
 
 def _options(context: Context, language: str) -> None:
@@ -131,7 +138,7 @@ def _intents(context: Context, language: str) -> None:
         owners = said[one].owner, said[two].owner
         if owners[0] == owners[1] or said[one].phrase == said[two].phrase or owners in told:
             continue
-        if (apart := distance(keys[one], keys[two])) <= ALIKE:
+        if (apart := distance(keys[one], keys[two], ALIKE)) <= ALIKE:
             told.add(owners)
             _tell(context, "W32", said[one], said[two], f"flows sound alike in {language}", apart)
 
@@ -178,7 +185,7 @@ def _compare(context: Context, code: str, said: list[Said], language: str, what:
             size = max(len(keys[index]), len(keys[other]))
             if abs(len(keys[index]) - len(keys[other])) > ALIKE * size:
                 continue
-            if (apart := distance(keys[index], keys[other])) <= ALIKE:
+            if (apart := distance(keys[index], keys[other], ALIKE)) <= ALIKE:
                 told.add((one.owner, two.owner))
                 _tell(context, code, one, two, f"{what} sound alike in {language}", apart)
 

@@ -124,6 +124,15 @@ class Context:
         return tuple(found)
 
     @cached_property
+    def call_slots(self) -> frozenset[str]:
+        """Names of slots that all flows see."""
+        return frozenset(name for flow, name, slot in self.slots if flow is None or slot.scope == "call")
+
+    @cached_property
+    def every_slot(self) -> frozenset[str]:
+        return frozenset(name for _, name, _ in self.slots)
+
+    @cached_property
     def triggers(self) -> dict[str, Flow]:
         return {name: flow for name, flow in self.flows.items() if flow.trigger}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -35,13 +35,16 @@ def check(context: Context) -> None:
 
 def phrases(templates: Iterable[str], limit: int = MAX_PHRASES) -> list[str]:
     """What templates stand for, cleaned; a template that cannot be expanded stands for nothing (E23 tells)."""
-    found: list[str] = []
-    for template in templates:
-        try:
-            found += expand(template)[:limit]
-        except TemplateError:
-            continue
-    return list(dict.fromkeys(cleaned for phrase in found if (cleaned := words_only(phrase))))
+    return list(dict.fromkeys(phrase for template in templates for phrase in _cleaned(str(template), limit)))
+
+
+@lru_cache(maxsize=20_000)
+def _cleaned(template: str, limit: int) -> tuple[str, ...]:
+    try:
+        found = expand(template)[:limit]
+    except TemplateError:
+        return ()
+    return tuple(cleaned for phrase in found if (cleaned := words_only(phrase)))
 
 
 def _examples(context: Context) -> None:

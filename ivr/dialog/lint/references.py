@@ -79,12 +79,10 @@ def _handovers(context: Context) -> None:
             context.add(spec.at, "E22", f"nothing happens on {' and '.join(missing)} of queue `{spec.queue}`", hint)
 
 
-def _slots_seen(context: Context, flow: Flow | None) -> set[str]:
+def _slots_seen(context: Context, flow: Flow | None) -> frozenset[str]:
     """Slots that may be shared: the flow's, the call's; of all flows where the handler is the hotline's."""
-    seen = set(context.hotline.slots)
-    for each in context.flows.values():
-        seen |= {name for name, slot in each.slots.items() if flow is None or each is flow or slot.scope == "call"}
-    return seen
+    own = context.every_slot if flow is None else frozenset(flow.slots)
+    return own | context.call_slots
 
 
 def _flow(context: Context, flow: Flow) -> None:
