@@ -50,8 +50,9 @@ class Chat:
     outcome: str = ""
     """Set when it is over."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    queued: bool = False
     waited: list[Message] = field(default_factory=list)
-    """What was written while nobody was there to read it."""
+    """What was written in the queue: the agent's page has not seen it."""
     leaving: asyncio.TimerHandle | None = None
     sent: list[float] = field(default_factory=list)
 
@@ -202,13 +203,20 @@ class ChatIntake:
         """What the desk's page is told: messages as they come, and first those that were sent in the queue."""
         assert chat.driver is not None
         for event in events:
-            if event.kind == SAID:
-                line = {"type": "line", "speaker": event.data["speaker"], "text": event.data["text"]}
-                if chat.driver.session.state is CallState.BRIDGED:
-                    self._phones.tell(chat.id, line)
-                else:
-                    chat.waited.append(line)
-            elif event.kind == "in.QueueChanged" and event.data.get("kind") == "answered":
-                for line in chat.waited:
-                    self._phones.tell(chat.id, line)
+            kind, data = event.kind, event.data
+            if kind == SAID and chat.driver.session.state is CallState.BRIDGED:
+                self._phones.tell(chat.id, _line(data["speaker"], data["text"]))
+            elif kind == SAID or (kind == "turn.commit" and chat.queued):
+                chat.waited.append(_line(data.get("speaker", "caller"), data["text"]))
+            elif kind == "state" and data["state"] == CallState.QUEUED.value:
+                chat.queued = True
+            elif kind == "in.QueueChanged" and data.get("kind") != "position":
+                chat.queued = False
+                if data.get("kind") == "answered":
+                    for line in chat.waited:
+                        self._phones.tell(chat.id, line)
                 chat.waited.clear()
+
+
+def _line(speaker: object, text: object) -> Message:
+    return {"type": "line", "speaker": speaker, "text": text}

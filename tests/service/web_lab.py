@@ -32,7 +32,8 @@ from ivr.dialog.events import QueueStatus
 from ivr.service.browser_intake import BrowserIntake
 from ivr.service.calls import CallServices
 from ivr.service.chat_intake import ChatIntake
-from ivr.service.hotline import Hotline, HotlineSettings
+from ivr.service.desk import CallList
+from ivr.service.hotline import CallRecord, Hotline, HotlineSettings
 from ivr.service.recorder import RecorderThread
 from ivr.service.sip_intake import SipIntake
 from ivr.service.visitors import VisitorLimit, VisitorSettings
@@ -49,6 +50,22 @@ from tests.service.lab import Backend, Log, ScriptedRecognition, ScriptedVoice
 
 PASSWORD = "correct horse battery"
 HASH = hash_password(PASSWORD)
+
+
+class StoredLog(Log):
+    """Rows of calls in the store, as a service keeps them."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.rows = CallList(store)
+
+    def began(self, record: CallRecord) -> None:
+        super().began(record)
+        self.rows.began(record)
+
+    def ended(self, record: CallRecord) -> None:
+        super().ended(record)
+        self.rows.ended(record)
 
 
 class Desk:
@@ -108,7 +125,12 @@ async def open_web(
     store = Store(sqlite_url(data / "ivr.sqlite"), data / "spool")
     await store.open()
     ice, rtp = IceSettings(("127.0.0.1",)), rtp or RtpSettings(silence_s=1.5)
-    ports, pacer, recorder, log = PortRange("127.0.0.1", 29000, 29998, rest_s=0.0), Pacer(), RecorderThread(), Log()
+    ports, pacer, recorder, log = (
+        PortRange("127.0.0.1", 29000, 29998, rest_s=0.0),
+        Pacer(),
+        RecorderThread(),
+        StoredLog(store),
+    )
     phones, clock = BrowserPhones(ice, rtp, page_gone_s=gone_s), SteadyClock()
     sip = SipEndpoint(SipConfig(port=0), lambda call: intake.on_call(call))
     settings = DeskConfig(agents=agents, defaults=QueueSettings(ring_s=ring_s, wrap_up_s=0, join_empty=True))
@@ -149,4 +171,5 @@ async def open_web(
         await client.close()
         await backend.stop()
         recorder.close()
+        await log.rows.settle()
         await store.close()
