@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ivr.desk.config import DeskConfig
 from ivr.errors import ConfigError
+from ivr.store.config import RetentionConfig, StoreConfig
+from ivr.telemetry.config import TelemetryConfig
+from ivr.webhook.config import WebhookConfig
 
 
 class _Section(BaseModel):
@@ -203,6 +206,10 @@ class Config(_Section):
     synthesis: SynthesisSection = Field(default_factory=SynthesisSection)
     call: CallSection = Field(default_factory=CallSection)
     desk: DeskConfig = Field(default_factory=DeskConfig)
+    store: StoreConfig = Field(default_factory=StoreConfig)
+    retention: RetentionConfig = Field(default_factory=RetentionConfig)
+    webhooks: WebhookConfig = Field(default_factory=WebhookConfig)
+    telemetry: TelemetryConfig = Field(default_factory=TelemetryConfig)
 
 
 def load_config(

@@ -27,12 +27,13 @@ from collections.abc import Iterable
 from ivr.acd.agents import IN_CALL, Agent, AgentState
 from ivr.acd.commands import Command, Connect, GiveUp, GiveUpKind, Offer, RefuseKind, Withdraw
 from ivr.acd.config import AgentConfig, FloorConfig, QueueConfig, parse_skills
+from ivr.acd.elsewhere import Elsewhere, Other
 from ivr.acd.estimate import Estimator
 from ivr.acd.figures import QueueFigures
 from ivr.acd.roster import Group, GroupKey, Roster
 from ivr.acd.strategies import choose
 from ivr.acd.telling import Teller
-from ivr.acd.waiting import Arrival, Call, CallState, Line, Other, QueueState, Skills
+from ivr.acd.waiting import Arrival, Call, CallState, Line, QueueState, Skills
 from ivr.acd.waits import Wait, Waits
 from ivr.errors import ConfigError
 
@@ -54,8 +55,7 @@ class Floor:
         self._places: dict[tuple[str, str], float] = {}
         """(caller, queue) -> when the wait of a dropped line began."""
         self._waits = Waits()
-        self._others: dict[str, Line] = {}
-        """Queue -> those who wait elsewhere."""
+        self._others = Elsewhere()
         self._teller = Teller(
             config.tell_every_s, self.calls, self._lines, self._others, self._groups, self._estimator, now
         )
@@ -134,18 +134,8 @@ class Floor:
     def set_others(self, others: Iterable[Other], now: float) -> None:
         """All who wait at other nodes, or for a call back: they count as callers ahead, and are not ours to serve."""
         self._at(now)
-        self._others.clear()
-        groups: dict[GroupKey, Group] = {}
-        for other in others:
-            if other.queue not in self.roster.queues:
-                continue
-            key = (other.queue, other.skills, 0)
-            if key not in groups:
-                eligible = self.roster.ever_eligible(other.queue, other.skills)
-                groups[key] = Group(self.roster.queue(other.queue), other.skills, eligible)
-            for line in (groups[key].line, self._others.setdefault(other.queue, Line())):
-                line.add(((other.rank, 0), other.id))
-        self._estimator.others = tuple(groups.values())
+        self._others.set(others, self.roster)
+        self._estimator.others = self._others.groups
         for queue in self._lines:
             self._teller.moved(queue)
 
@@ -350,16 +340,20 @@ class Floor:
         call = self.calls.get(call_id)
         if call is None or not call.waits:
             return 0
-        queue, others = call.arrival.queue, self._others.get(call.arrival.queue)
-        return self._lines[queue].ahead(call.rank) + (others.ahead(call.rank) if others else 0) + 1
+        queue = call.arrival.queue
+        return self._lines[queue].ahead(call.rank) + self._others.ahead(queue, call.rank) + 1
 
     def expected_wait_s(self, queue: str, skills: Skills, rank: float) -> float:
         """For someone of this rank who is not in line here."""
         return self._estimator.outlook(queue, skills, self._groups).wait_s((rank, 0))
 
+    def around(self, queue: str, rank: float) -> tuple[int, int]:
+        """How many wait before someone of this rank who is not in line here, and how many on the line after them."""
+        ahead = self._lines[queue].ahead((rank, 0)) + self._others.ahead(queue, (rank, 0))
+        return ahead, max(0, len(self._lines[queue]) + self._others.on_line(queue) - ahead)
+
     def _waiting(self, queue: str) -> int:
-        others = self._others.get(queue)
-        return len(self._lines[queue]) + (len(others) if others else 0)
+        return len(self._lines[queue]) + self._others.waiting(queue)
 
     # -- inside: time
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ivr.acd.commands import Command, Tell
+from ivr.acd.elsewhere import Elsewhere
 from ivr.acd.estimate import Estimator, Outlook
 from ivr.acd.roster import Group, GroupKey
 from ivr.acd.waiting import Call, CallState, Line, Skills
@@ -18,7 +19,7 @@ class Teller:
         every_s: float,
         calls: Mapping[str, Call],
         lines: Mapping[str, Line],
-        others: Mapping[str, Line],
+        others: Elsewhere,
         groups: Mapping[GroupKey, Group],
         estimator: Estimator,
         now: float,
@@ -64,8 +65,7 @@ class Teller:
         return commands
 
     def _ahead_elsewhere(self, call: Call) -> int:
-        others = self._others.get(call.arrival.queue)
-        return others.ahead(call.rank) if others else 0
+        return self._others.ahead(call.arrival.queue, call.rank)
 
     def _tell(self, call: Call, position: int, outlook: Outlook) -> list[Command]:
         wait_s = 0 if call.state is not CallState.WAITING else round(outlook.wait_s(call.rank))

@@ -92,16 +92,6 @@ class QueueState:
     expected_wait_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Other:
-    """Someone who waits at another node, or for a call back."""
-
-    id: str
-    queue: str
-    skills: Skills
-    rank: float
-
-
 class Line:
     """Places in order of rank."""
 

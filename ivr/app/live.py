@@ -163,6 +163,8 @@ class Service:
         self.desk.lines = self.intake.lines
         self.intake.dialer = self.sip
         self.desk.callbacks.out = self.intake
+        self.intake.dialer = self.sip
+        self.desk.callbacks.out = self.intake
         self.visitors = visitors(
             config, self.hotline, self.desk.desk.browsers, self.ready, config.service.max_calls
         )  # fmt: skip

@@ -43,17 +43,18 @@ def run(args: argparse.Namespace) -> int:
 
     config = load_config(Path(args.config) if args.config else None, flags={"service.data": args.data})
     data = Path(config.service.data).resolve()
-    data.mkdir(parents=True, exist_ok=True)
-    asyncio.run(_run(args, data, f"http://{config.http.host}:{config.http.port}"))
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    from ivr.service.desk import database_url
+
+    asyncio.run(_run(args, data, f"http://{config.http.host}:{config.http.port}", database_url(config, data)))
     return 0
 
 
-async def _run(args: argparse.Namespace, data: Path, address: str) -> None:
-    from ivr.store.database import sqlite_url
+async def _run(args: argparse.Namespace, data: Path, address: str, url: str) -> None:
     from ivr.store.store import Store
     from ivr.store.users import Users
 
-    store = Store(sqlite_url(data / "ivr.sqlite"), data / "spool", node="command line")
+    store = Store(url, data / "spool", node="command line")
     await store.open()
     try:
         line = await _ACTIONS[args.action](args, Users(store), address)

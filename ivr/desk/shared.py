@@ -26,8 +26,9 @@ from typing import Any, Protocol
 from ivr.acd.agents import Agent, AgentState
 from ivr.acd.commands import Command
 from ivr.acd.config import parse_skills
+from ivr.acd.elsewhere import Other
 from ivr.acd.floor import Floor
-from ivr.acd.waiting import Call, CallState, Other, Skills
+from ivr.acd.waiting import Call, CallState, Skills
 from ivr.errors import ConfigError, IvrError, StoreError
 from ivr.store import cluster
 from ivr.store.cluster import Look
@@ -355,7 +356,9 @@ class SharedFloor:
             if row.call_id not in ours
         ]
         called_back = [
-            Other(row.id, row.queue, _skills(row.skills), row.rank) for row in found.callbacks if row.state == "waiting"
+            Other(row.id, row.queue, _skills(row.skills), row.rank, absent=True)
+            for row in found.callbacks
+            if row.state == "waiting"
         ]
         floor.set_others([*waiting, *called_back], now)
         self._desk.obey(commands)

@@ -23,6 +23,7 @@ from ivr.audio.wav import StereoWriter
 from ivr.call.events import CallEvent
 from ivr.call.journal import dumps
 from ivr.errors import StoreError
+from ivr.store.spool import private
 
 _log = logging.getLogger(__name__)
 
@@ -109,13 +110,15 @@ class FileRecorder:
 
     def _open(self) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / CALL).write_text(json.dumps(self._head, ensure_ascii=False, indent=1), encoding="utf-8")
-            self._journal = (self._folder / JOURNAL).open("w", encoding="utf-8")
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(self._folder / CALL, "w", encoding="utf-8", opener=private) as head:
+                json.dump(self._head, head, ensure_ascii=False, indent=1)
+            self._journal = open(self._folder / JOURNAL, "w", encoding="utf-8", opener=private)  # noqa: SIM115
         except OSError as error:
             raise StoreError(f"{self._folder}: {error}") from error
         if self._sound:
             self._writer = StereoWriter(self._folder / RECORDING)
+            (self._folder / RECORDING).chmod(0o600)
 
     def _write_lines(self, lines: list[str]) -> None:
         journal = self._journal

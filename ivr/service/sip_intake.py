@@ -11,13 +11,19 @@ from ivr.call.driver import CallDriver
 from ivr.call.events import CallerGone, DigitPressed, HangUp, MediaLost
 from ivr.errors import RtpError, TransportError
 from ivr.service.hotline import Hotline
+from ivr.transport.base import CallInfo
 from ivr.transport.rtp.leg import RtpLeg, RtpSettings
 from ivr.transport.rtp.ports import PortRange
 from ivr.transport.sip.call import SipCall
+from ivr.transport.sip.endpoint import SipEndpoint
 from ivr.transport.sip.events import Ended, Key, MediaChanged
 from ivr.transport.sip.sdp import AgreedMedia, LocalMedia
 
 _log = logging.getLogger(__name__)
+
+
+DIAL_S = 40.0
+"""A phone that we call rings so long."""
 
 
 @dataclass(slots=True)
@@ -59,6 +65,8 @@ class SipIntake:
         self._retry_after = str(retry_after_s)
         self.lines: dict[str, SipLine] = {}
         """By call id."""
+        self.dialer: SipEndpoint | None = None
+        """For calls that the hotline makes."""
 
     async def on_call(self, call: SipCall) -> None:
         """Runs for the whole of a call."""
@@ -77,11 +85,48 @@ class SipIntake:
             assert call.media is not None
             apply_media(leg, call.media)
             self.lines[call.info.call_id] = line
-            await self._serve(line)
+            info = call.info
+            await self._serve(line, info, language=self._languages.get(info.called, ""))
         except TransportError as error:
             _log.info("call %s: not answered: %s", call.info.call_id, error)
         finally:
             self.lines.pop(call.info.call_id, None)
+            leg.close()
+            await call.bye()
+
+    async def call_out(
+        self, number: str, uri: str, *, language: str, entry: str, on_answer: Callable[[str], None]
+    ) -> None:
+        """Call a number and lead the call through the hotline from the flow `entry` on; returns when it is over.
+        `on_answer` gets its id before the flow begins. Raises TransportError when nobody answers, or the lines are
+        busy."""
+        busy = self._refuse()
+        if busy or self.dialer is None:
+            raise TransportError(f"no call can be made now: {busy or 'no telephony'}")
+        lines: list[SipLine] = []
+
+        def on_lost() -> None:
+            if lines and lines[0].driver is not None and lines[0].driver.room is None:
+                lines[0].driver.later(MediaLost(int(self._rtp.silence_s * 1000)))
+
+        leg = RtpLeg(self._ports, self._rtp, on_lost)
+        try:
+            call = await self.dialer.dial(uri, LocalMedia(leg.address, leg.port), timeout_s=DIAL_S)
+        except BaseException:
+            leg.close()
+            raise
+        line = SipLine(call, leg)
+        lines.append(line)
+        # The person is on both ends of the information: theirs is the place in the queue, and the number to show.
+        info = CallInfo(call.info.call_id, number, number, "sip")
+        try:
+            assert call.media is not None
+            apply_media(leg, call.media)
+            self.lines[info.call_id] = line
+            on_answer(info.call_id)
+            await self._serve(line, info, language=language, direction="outbound", entry=entry)
+        finally:
+            self.lines.pop(info.call_id, None)
             leg.close()
             await call.bye()
 
@@ -99,14 +144,17 @@ class SipIntake:
             return None
         return leg
 
-    async def _serve(self, line: SipLine) -> None:
+    async def _serve(
+        self, line: SipLine, info: CallInfo, *, language: str, direction: str = "inbound", entry: str = ""
+    ) -> None:
         over = asyncio.Event()
 
         def on_end(driver: CallDriver, hang_up: HangUp) -> None:
             over.set()
 
-        info = line.call.info
-        line.driver = self._hotline.begin(info, line.leg, on_end, language=self._languages.get(info.called, ""))
+        line.driver = self._hotline.begin(
+            info, line.leg, on_end, language=language, direction=direction, entry=entry
+        )  # fmt: skip
         follow = asyncio.create_task(self._follow(line, line.driver))
         try:
             await over.wait()

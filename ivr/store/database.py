@@ -88,7 +88,10 @@ class Database:
 
     def _migrate(self) -> None:
         if self.is_sqlite and self.url.database not in (None, "", ":memory:"):
-            Path(str(self.url.database)).parent.mkdir(parents=True, exist_ok=True)
+            path = Path(str(self.url.database))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.chmod(0o600)  # the files of the write-ahead log take its mode over
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         head = ScriptDirectory.from_config(config).get_current_head()
@@ -139,8 +142,9 @@ def _engine(url: URL) -> Engine:
 
 
 def _set_up_sqlite(connection: Any, record: object) -> None:
-    """A write-ahead log, so that readers do not wait; NORMAL loses nothing when only the process dies."""
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    """A write-ahead log, so that readers do not wait; NORMAL loses nothing when only the process dies. What is deleted
+    is overwritten: who is to be forgotten must not stay in free pages."""
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

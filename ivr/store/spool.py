@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,6 +18,11 @@ Record: TypeAlias = dict[str, Any]
 """JSON data with the name of its `op`; see `ivr.store.records`."""
 
 
+def private(path: str, flags: int) -> int:
+    """An `opener`: nobody but the service's user may read the file."""
+    return os.open(path, flags, 0o600)
+
+
 class Spool:
     """A folder. Use it from one thread at a time. Raises StoreError when the folder cannot be used."""
 
@@ -25,7 +30,7 @@ class Spool:
         self.folder = folder
         self._count = 0
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for left_over in folder.glob("*.tmp"):
                 left_over.unlink()
         except OSError as error:
@@ -39,7 +44,7 @@ class Spool:
         path = self.folder / f"{time.time_ns():020}-{os.getpid()}-{self._count:06}.json"
         partial = path.with_suffix(".tmp")
         try:
-            with partial.open("w", encoding="utf-8") as file:
+            with open(partial, "w", encoding="utf-8", opener=private) as file:
                 json.dump(record, file, ensure_ascii=False)
                 file.flush()
                 os.fsync(file.fileno())
@@ -70,6 +75,20 @@ class Spool:
         path.replace(target)
         self.pending = max(0, self.pending - 1)
         return target
+
+    def forget(self, is_about: Callable[[Record], bool]) -> int:
+        """Delete the records that the function picks, those that were put aside too; returns how many."""
+        gone = 0
+        for path in [*self._files(), *self.folder.glob("rejected/*.json")]:
+            try:
+                record = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if isinstance(record, dict) and is_about(record):
+                path.unlink(missing_ok=True)
+                gone += 1
+        self.pending = sum(1 for _ in self._files())
+        return gone
 
     def _files(self) -> Iterator[Path]:
         return self.folder.glob("*.json")

@@ -103,6 +103,11 @@ class Store:
                 self.failed(error)
             return self._spool.pending
 
+    async def forget_in_spool(self, is_about: Callable[[Record], bool]) -> int:
+        """Delete records that have not been written yet; returns how many."""
+        async with self._lock:
+            return await asyncio.to_thread(self._spool.forget, is_about)
+
     async def keep(self, record: Record) -> None:
         """To the spool, whatever the state of the database."""
         async with self._lock:

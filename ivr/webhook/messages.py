@@ -1,4 +1,4 @@
-"""What is told. The JSON Schema of all messages is published as docs/webhook.schema.json; a test holds them together."""
+"""What is told. The JSON Schema of all messages is published as docs/webhook.schema.json; a test holds them to it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Sends what is in the outbox, until it has arrived or is given up.
 
 An answer of 2xx is arrival. A redirection is a failure: it could lead anywhere. 410 means that nobody wants it any
-more. All else, and silence, is tried again with longer and longer pauses (`ivr.webhook.outbox.BACK_OFF_S`), or after the
-time that the receiver asks for. Each try carries the same id, by which a receiver knows a message that came twice.
+more. All else, and silence, is tried again with longer and longer pauses (`ivr.webhook.outbox.BACK_OFF_S`), or after
+the time that the receiver asks for. Each try carries the same id, by which a receiver knows a message that came twice.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ import pytest
 from ivr.acd.agents import AgentState
 from ivr.acd.commands import Command, Connect, GiveUp, Offer, Tell, Withdraw
 from ivr.acd.config import AgentConfig, FloorConfig, Overflow, QueueConfig, parse_priority, parse_skills
+from ivr.acd.elsewhere import Other
 from ivr.acd.floor import Floor
 from ivr.acd.hours import OpeningHours
-from ivr.acd.waiting import Arrival, Other
+from ivr.acd.waiting import Arrival
 from ivr.errors import ConfigError
 
 

@@ -9,8 +9,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from ivr.acd.agents import AgentState
 from ivr.acd.commands import Command, Connect, GiveUp, Offer, Tell, Withdraw
 from ivr.acd.config import AgentConfig, FloorConfig, Overflow, QueueConfig
+from ivr.acd.elsewhere import Other
 from ivr.acd.floor import Floor
-from ivr.acd.waiting import Arrival, CallState, Other
+from ivr.acd.waiting import Arrival, CallState
 
 AGENTS = ("ann", "ben", "cy", "dora")
 CONFIG = FloorConfig(

@@ -1,0 +1,1 @@
+"""What a service tells of itself to machines: metrics, structured logs, traces."""
