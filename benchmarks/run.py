@@ -17,10 +17,10 @@ HERE = Path(__file__).resolve().parent
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "resampling": (), "media_loop": ("--seconds", "10"), "framework_cost": (), "memory": (), "replay_speed": (),
     "dialog_engine": (), "lint": (), "routing": (), "recognition": (), "synthesis": (), "understanding": (),
-    "answer_latency": (),
+    "answer_latency": (), "viewers": (),
 }  # fmt: skip
 """In this order: the cheap ones first."""
-KEEP = frozenset({"framework_cost", "memory", "replay_speed", "answer_latency"})
+KEEP = frozenset({"framework_cost", "memory", "replay_speed", "answer_latency", "viewers"})
 """Those that take `--json FILE`."""
 
 
