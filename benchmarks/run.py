@@ -14,13 +14,18 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+PICTURES = HERE.parent / "docs" / "pictures"
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "resampling": (), "media_loop": ("--seconds", "10"), "framework_cost": (), "memory": (), "replay_speed": (),
     "dialog_engine": (), "lint": (), "routing": (), "recognition": (), "synthesis": (), "understanding": (),
-    "answer_latency": (), "viewers": (),
+    "answer_latency": (), "viewers": (), "barge_in": (), "false_barge_in": (), "cut_offs": (), "noise": (),
+    "peer_turns": (), "concurrency": ("--picture", str(PICTURES / "concurrency.svg")),
 }  # fmt: skip
 """In this order: the cheap ones first."""
-KEEP = frozenset({"framework_cost", "memory", "replay_speed", "answer_latency", "viewers"})
+KEEP = frozenset({
+    "framework_cost", "memory", "replay_speed", "answer_latency", "viewers", "barge_in", "false_barge_in", "cut_offs",
+    "noise", "peer_turns", "concurrency",
+})  # fmt: skip
 """Those that take `--json FILE`."""
 
 

@@ -13,7 +13,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent / ".peers"
-PEERS = {"pipecat": ("pipecat-ai[silero]",)}
+PEERS = {"pipecat": ("pipecat-ai[silero]", "vosk")}
 """Name -> packages, always the latest: the result says which version it was."""
 
 

@@ -78,7 +78,7 @@ class MemoryOutput(BaseOutputTransport):
     def __init__(self, params: TransportParams, **kwargs: Any) -> None:
         super().__init__(params, **kwargs)
         self.seconds = 0.0
-        self._next = 0.0
+        self._due = 0.0
 
     async def start(self, frame: StartFrame) -> None:
         await super().start(frame)
@@ -87,9 +87,9 @@ class MemoryOutput(BaseOutputTransport):
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         length = len(frame.audio) / 2 / frame.sample_rate
         self.seconds += length
-        pause = max(0.0, self._next - time.monotonic())
+        pause = max(0.0, self._due - time.monotonic())
         await asyncio.sleep(pause)
-        self._next = (time.monotonic() if pause == 0 else self._next) + length
+        self._due = (time.monotonic() if pause == 0 else self._due) + length
         return True
 
 
