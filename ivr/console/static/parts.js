@@ -39,7 +39,7 @@
           holder.innerHTML = await answer.text(); // made and escaped by the server, as the page itself
           kept(part, holder);
           part.replaceChildren(...holder.childNodes);
-          for (const list of part.querySelectorAll(".talk.live")) list.scrollTop = list.scrollHeight;
+          for (const list of part.querySelectorAll(".live")) list.scrollTop = list.scrollHeight;
           Console.startClocks(part);
           part.dispatchEvent(new CustomEvent("part", { bubbles: true }));
         }

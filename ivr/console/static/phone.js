@@ -62,7 +62,7 @@
       who.textContent = (text[speaker] || speaker) + " ";
       item.append(who, said);
       lines.append(item);
-      lines.scrollTop = lines.scrollHeight;
+      lines.parentElement.scrollTop = lines.parentElement.scrollHeight;
     },
   });
 

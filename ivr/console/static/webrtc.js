@@ -181,7 +181,7 @@ const Webrtc = (() => {
     return {
       async accept({ ring, kind }) {
         if (kind === "chat") { await answered(ring, ""); return null; }
-        const call = await open((sdp) => answered(ring, sdp), {
+        const call = await api.open((sdp) => answered(ring, sdp), {
           onState: (state, reason) => {
             tell("onState", { ring, state, reason });
             if (state === "ended" && calls.delete(ring)) send({ type: "hang_up", ring });
@@ -196,5 +196,6 @@ const Webrtc = (() => {
     };
   }
 
-  return { open, connect, desk };
+  const api = { open, connect, desk };
+  return api;
 })();
