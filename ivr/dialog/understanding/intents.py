@@ -11,6 +11,7 @@ Every number that is learned after the two classifiers is learned on left-out pr
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,23 +24,14 @@ from ivr.dialog.understanding.calibration import (
     Vector,
     best_sharpness,
     conformal_threshold,
-    fit_logistic,
     log_softmax,
-    logit,
-    sigmoid,
     softmax,
 )
 from ivr.dialog.understanding.kernel import Matrix, Ridge, level, radial
 from ivr.dialog.understanding.noise import noised, sound_neighbours
-from ivr.dialog.understanding.scope import (
-    OUTSIDE_SHARE,
-    PRIOR_DENSE,
-    PRIOR_SPARSE,
-    PRIOR_STRENGTH,
-    Scored,
-    features,
-)
+from ivr.dialog.understanding.scope import Scored
 from ivr.dialog.understanding.spec import Encoder
+from ivr.dialog.understanding.trust import Evidence, Judged, combine, detect, fit_detector, fit_trust
 
 Labels = NDArray[np.int64]
 MAX_EXAMPLES = 4000
@@ -50,13 +42,6 @@ _HIDING_ROUNDS = 4
 _WEIGHTS = tuple(round(0.05 * step, 2) for step in range(1, 17))
 """Candidate shares of the sparse branch."""
 _USUAL_WEIGHT = 0.3
-_NATIVE = 0.2
-"""Share of the examples that are further from each other than a background sentence may be from an intent."""
-_SURELY_NEAR = 0.45
-"""Cosine under which a background sentence is never an intent's."""
-_NEAR_MISSES = 0.35
-"""Share of strange turns that are nearly an intent."""
-_PLATT_PRIOR = np.array([0.0, 0.6, 0.6])
 
 
 @dataclass(frozen=True)
@@ -107,8 +92,8 @@ class IntentModel:
     fusion: Fusion
     detector: Vector
     """(9,): logistic over the signs, bias first."""
-    platt: Vector
-    """(3,): logistic over the logits of p(in scope) and p(intent), bias first."""
+    trust: Vector
+    """(4,): logistic over p(in scope) and p(intent), see `combine`."""
     threshold: float
     """Least conditional probability inside the 90 % set."""
 
@@ -118,7 +103,7 @@ class IntentModel:
         inside = detect(scored, self.detector)
         top = scored.p.max(axis=1)
         # the winner's p is calibrated; the others keep their distance to it
-        p = combine(inside, top, self.platt)[:, None] * scored.p / top[:, None]
+        p = combine(inside, top, self.trust)[:, None] * scored.p / top[:, None]
         order = np.argsort(-scored.p, axis=1, kind="stable")
         return [
             IntentReading(
@@ -156,13 +141,20 @@ def assemble(
     return Scored(p, sparse, dense, near_sparse.max(axis=1), near_dense.max(axis=1), in_class.max(axis=1))
 
 
-def detect(scored: Scored, detector: Vector) -> Vector:
-    return sigmoid(detector[0] + features(scored) @ detector[1:])
+@dataclass(frozen=True)
+class _Copies:
+    """Examples with recognition errors, and what classifiers that have not seen the originals say of them."""
 
-
-def combine(in_scope: Vector, p: Vector, platt: Vector) -> Vector:
-    """Both probabilities of the winning intents (m,) -> probability of being right (m,)."""
-    return sigmoid(platt[0] + platt[1] * logit(in_scope) + platt[2] * logit(p))
+    rows: Labels
+    """(m,): the examples they stem from."""
+    members: list[Labels]
+    """For each group of examples its copies."""
+    near_sparse: Matrix
+    """(m, n): cosines to the examples."""
+    sparse: Matrix
+    """(m, classes): scores."""
+    near_dense: Matrix | None
+    dense: Matrix | None
 
 
 @dataclass
@@ -196,7 +188,7 @@ class _Trainer:
         fusion = self._fuse()
         left_out = self._left_out(fusion, np.arange(len(self.texts)))
         threshold = conformal_threshold(left_out.p[np.arange(len(self.texts)), self.labels])
-        detector, platt = self._scope(fusion, left_out)
+        detector, trust = self._scope(fusion, left_out)
         return IntentModel(
             self.language,
             self.names,
@@ -207,31 +199,27 @@ class _Trainer:
             self.labels,
             fusion,
             detector,
-            platt,
+            trust,
             max(min(threshold, 0.5), 0.02),
         )
 
     # ------------------------------------------------------------------------------------------------------ fusion
 
     def _fuse(self) -> Fusion:
-        members = self.groups
+        copies = self._copies
         kernel = radial(self.near_sparse, GAMMA_SPARSE)
-        level_sparse = level(kernel, self.labels, self.groups)
-        clean_sparse = self.ridge_sparse.left_out(kernel, self.groups, members) * level_sparse
+        clean_sparse = self.ridge_sparse.left_out(kernel, self.groups, self.groups)
+        clean_sparse *= level(kernel, self.labels, self.groups)
         sharp_sparse = best_sharpness(clean_sparse, self.labels, USUAL_SHARPNESS["sparse"])
-        if self.ridge_dense is None or self.near_dense is None:
+        if self.ridge_dense is None or self.near_dense is None or copies.dense is None:
             return Fusion(sharp_sparse, 1.0, 1.0, 1.0)
         kernel = radial(self.near_dense, GAMMA_DENSE)
-        level_dense = level(kernel, self.labels, self.groups)
-        clean_dense = self.ridge_dense.left_out(kernel, self.groups, members) * level_dense
+        clean_dense = self.ridge_dense.left_out(kernel, self.groups, self.groups)
+        clean_dense *= level(kernel, self.labels, self.groups)
         sharp_dense = best_sharpness(clean_dense, self.labels, USUAL_SHARPNESS["dense"])
-        rows, noisy_sparse, noisy_dense = self._noised_scores()
-        sparse = np.vstack([clean_sparse, noisy_sparse * level_sparse[rows]])
-        dense = np.vstack([clean_dense, noisy_dense * level_dense[rows]])
-        labels = np.concatenate([self.labels, self.labels[rows]])
-        weights = np.concatenate(
-            [np.full(len(self.labels), 1 / len(self.labels)), np.full(len(rows), 1 / max(len(rows), 1))]
-        )
+        sparse, dense = np.vstack([clean_sparse, copies.sparse]), np.vstack([clean_dense, copies.dense])
+        labels = np.concatenate([self.labels, self.labels[copies.rows]])
+        weights = np.concatenate([np.full(count, 1 / count) for count in (len(self.labels), len(copies.rows))])
         weight = self._best_weight(sharp_sparse, sharp_dense, sparse, dense, labels, weights)
         half = Fusion(sharp_sparse, sharp_dense, weight, 1.0)
         sharp = best_sharpness(half.log_p(clean_sparse, clean_dense), self.labels, 1.2)
@@ -250,9 +238,9 @@ class _Trainer:
                 best, best_loss = weight, loss
         return best
 
-    def _noised_scores(self) -> tuple[Labels, Matrix, Matrix]:
-        """Left-out scores of noised copies of evenly chosen examples: (rows they stem from, sparse, dense)."""
-        assert self.dense is not None and self.ridge_dense is not None and self.encoder is not None
+    @functools.cached_property
+    def _copies(self) -> _Copies:
+        """Noised copies of evenly chosen examples, scored without the groups they stem from."""
         step = max(1, -(-len(self.texts) // _MAX_NOISED))
         rows = np.arange(0, len(self.texts), step)
         lexicon = {} if self.language.startswith("zh") else sound_neighbours((*self.texts, *background(self.language)))
@@ -263,13 +251,15 @@ class _Trainer:
         place = np.full(len(self.texts), -1)
         place[rows] = np.arange(len(rows))
         members = [place[group][place[group] >= 0] for group in self.groups]
-        sparse = radial(self.sparse.similarity(copies), GAMMA_SPARSE)
-        dense = radial(self.dense.similarity(copies, self.encoder), GAMMA_DENSE)
-        return (
-            rows,
-            self.ridge_sparse.left_out(sparse, self.groups, members),
-            self.ridge_dense.left_out(dense, self.groups, members),
-        )
+        near_sparse = self.sparse.similarity(copies)
+        sparse = self.ridge_sparse.left_out(radial(near_sparse, GAMMA_SPARSE), self.groups, members)
+        sparse *= level(radial(self.near_sparse, GAMMA_SPARSE), self.labels, self.groups)[rows]
+        near_dense = dense = None
+        if self.dense is not None and self.ridge_dense is not None and self.near_dense is not None and self.encoder:
+            near_dense = self.dense.similarity(copies, self.encoder)
+            dense = self.ridge_dense.left_out(radial(near_dense, GAMMA_DENSE), self.groups, members)
+            dense *= level(radial(self.near_dense, GAMMA_DENSE), self.labels, self.groups)[rows]
+        return _Copies(rows, members, near_sparse, sparse, near_dense, dense)
 
     # ------------------------------------------------------------------------------------------------------- scope
 
@@ -314,9 +304,8 @@ class _Trainer:
         present, labels = np.unique(self.labels[keep], return_inverse=True)
         return labels.astype(np.int64), len(present)
 
-    def _background(self, fusion: Fusion, left_out: Scored) -> Scored | None:
-        """The built-in strange sentences; not those that this hotline has an intent for after all (a cinema's line is
-        asked for films): as near to an example as a good part of the examples are to each other."""
+    def _background(self, fusion: Fusion) -> Scored | None:
+        """The built-in strange sentences."""
         texts = background(self.language)
         if not texts:
             return None
@@ -326,62 +315,35 @@ class _Trainer:
         if self.dense is not None and self.ridge_dense is not None and self.encoder is not None:
             near_dense = self.dense.similarity(texts, self.encoder)
             dense = self.ridge_dense.scores(radial(near_dense, GAMMA_DENSE))
-        scored = assemble(fusion, sparse, dense, near_sparse, near_dense, self.labels)
-        near = scored.near_sparse if scored.near_dense is None else scored.near_dense
-        usual = left_out.near_sparse if left_out.near_dense is None else left_out.near_dense
-        strange = np.flatnonzero(near < max(float(np.quantile(usual, _NATIVE)), _SURELY_NEAR))
-        return scored.pick(strange) if len(strange) else None
+        return assemble(fusion, sparse, dense, near_sparse, near_dense, self.labels)
 
     def _scope(self, fusion: Fusion, left_out: Scored) -> tuple[Vector, Vector]:
         """The detector, and the last step of calibration."""
-        inside: list[tuple[Scored, NDArray[np.bool_]]] = [(left_out, left_out.p.argmax(axis=1) == self.labels)]
+        inside = [Judged(left_out, left_out.p.argmax(axis=1) == self.labels)]
         outside: list[Scored] = []
         for hidden_classes in self._rounds():
             is_hidden = np.isin(self.labels, hidden_classes)
             keep, hidden = np.flatnonzero(~is_hidden), np.flatnonzero(is_hidden)
             outside.append(self._hidden(fusion, keep, hidden))
             seen = self._left_out(fusion, keep)
-            inside.append((seen, seen.p.argmax(axis=1) == self._relabel(keep)[0]))
-        apart = self._background(fusion, left_out)
-        parts = [features(scored) for scored, _ in inside] + [features(scored) for scored in outside]
-        weights = [np.full(len(s), 1 / len(inside) / len(s)) for s, _ in inside]
-        weights += [np.full(len(s), 1 / max(len(outside), 1) / len(s)) for s in outside]
-        labels = [np.ones(len(s)) for s, _ in inside] + [np.zeros(len(s)) for s in outside]
-        if apart is not None:
-            parts.append(features(apart))
-            weights.append(np.full(len(apart), 0.4 / len(apart)))
-            labels.append(np.zeros(len(apart)))
-        count = len(self.texts)
-        weight = np.concatenate(weights) * min(count, 500)
-        prior = PRIOR_SPARSE if self.dense is None else PRIOR_DENSE
-        detector = fit_logistic(np.vstack(parts), np.concatenate(labels), weight, prior, PRIOR_STRENGTH)
-        return detector, self._platt(detector, inside, outside, apart)
+            inside.append(Judged(seen, seen.p.argmax(axis=1) == self._relabel(keep)[0]))
+        whole = Evidence(inside, self._noised(fusion), outside, self._background(fusion))
+        evidence = whole.clean_of_natives()
+        detector = fit_detector(evidence, len(self.texts), self.dense is not None)
+        return detector, fit_trust(evidence, detector, len(self.texts), whole.near_misses())
 
-    def _platt(
-        self,
-        detector: Vector,
-        inside: list[tuple[Scored, NDArray[np.bool_]]],
-        outside: list[Scored],
-        apart: Scored | None,
-    ) -> Vector:
-        """Right or not, from both probabilities, with the live share of strange turns: some of them near misses (the
-        hidden intents), more of them talk of something else (the background)."""
-        strange = [(_NEAR_MISSES, outside), (1 - _NEAR_MISSES, [apart] if apart is not None else [])]
-        strange = [(share, kind) for share, kind in strange if kind]
-        total = sum(share for share, _ in strange)
-        parts = [scored for scored, _ in inside]
-        right = [correct.astype(np.float64) for _, correct in inside]
-        weights = [np.full(len(s), (1 - OUTSIDE_SHARE) / len(inside) / len(s)) for s in parts]
-        for share, kind in strange:
-            parts += kind
-            right += [np.zeros(len(scored)) for scored in kind]
-            weights += [np.full(len(s), OUTSIDE_SHARE * share / total / len(kind) / len(s)) for s in kind]
-        signs = np.vstack(
-            [np.column_stack([logit(detect(scored, detector)), logit(scored.p.max(axis=1))]) for scored in parts]
-        )
-        weight = np.concatenate(weights) * len(self.texts)
-        labels = np.concatenate(right)
-        return fit_logistic(signs, labels, weight, _PLATT_PRIOR, strength=3.0)
+    def _noised(self, fusion: Fusion) -> Judged:
+        """Noised copies, each as seen by classifiers that do not know what it is a copy of."""
+        copies = self._copies
+        near_sparse = copies.near_sparse.copy()
+        near_dense = None if copies.near_dense is None else copies.near_dense.copy()
+        for group, members in zip(self.groups, copies.members, strict=True):
+            block = np.ix_(members, group)
+            near_sparse[block] = 0.0
+            if near_dense is not None:
+                near_dense[block] = -1.0
+        scored = assemble(fusion, copies.sparse, copies.dense, near_sparse, near_dense, self.labels)
+        return Judged(scored, scored.p.argmax(axis=1) == self.labels[copies.rows])
 
     def _rounds(self) -> list[Labels]:
         """Classes to hide in each round; none when nothing would be left to compare with."""

@@ -26,7 +26,7 @@ from ivr.dialog.understanding.intents import IntentModel, IntentReading, train_i
 from ivr.dialog.understanding.lexicon import Mender
 from ivr.dialog.understanding.spec import Encoder, Encoders, UnderstandingSpec
 
-VERSION = 2
+VERSION = 4
 """Part of the cache key: raised whenever the same phrases would give another model."""
 MAX_HYPOTHESES = 5
 MAX_INTENT_HYPOTHESES = 2
@@ -320,8 +320,9 @@ def _templates(spec: UnderstandingSpec, language: str) -> list[tuple[str, str]]:
     return found
 
 
-MAX_OF_TEMPLATE = 24
-"""Phrases of one template that are learned from; the rest is still matched word for word."""
+MAX_OF_TEMPLATE = 8
+"""Phrases of one template that are learned from: more only say the same again. The rest is still matched word for
+word."""
 
 
 def _examples(spec: UnderstandingSpec, language: str) -> list[tuple[str, str, int]]:
@@ -329,13 +330,20 @@ def _examples(spec: UnderstandingSpec, language: str) -> list[tuple[str, str, in
     seen: set[tuple[str, str]] = set()
     for number, (intent, template) in enumerate(_templates(spec, language)):
         phrases = expand(template) if not _is_title(spec, intent, template, language) else [template]
-        step = max(1, -(-len(phrases) // MAX_OF_TEMPLATE))
-        for phrase in phrases[::step]:
+        for phrase in _chosen(phrases):
             text = words_only(clean(phrase))
             if text and (intent, text) not in seen:
                 seen.add((intent, text))
                 examples.append((text, intent, number))
     return examples
+
+
+def _chosen(phrases: list[str]) -> list[str]:
+    """At most MAX_OF_TEMPLATE of them, by chance but always the same: every n-th would take the same alternative of
+    each bracket."""
+    if len(phrases) <= MAX_OF_TEMPLATE:
+        return phrases
+    return sorted(phrases, key=lambda phrase: hashlib.sha256(phrase.encode()).digest())[:MAX_OF_TEMPLATE]
 
 
 def _is_title(spec: UnderstandingSpec, intent: str, template: str, language: str) -> bool:

@@ -16,7 +16,7 @@ from ivr.dialog.understanding.features import Vectorizer
 from ivr.dialog.understanding.intents import Fusion, IntentModel
 from ivr.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 
 
 class StaleModelError(ModelError, ValueError):
@@ -51,7 +51,7 @@ def _pack_model(language: str, model: IntentModel, arrays: dict[str, NDArray[Any
     put("alpha_sparse", model.alpha_sparse)
     put("labels", model.labels)
     put("detector", model.detector)
-    put("platt", model.platt)
+    put("trust", model.trust)
     if model.dense is not None and model.alpha_dense is not None:
         put("centre", model.dense.centre)
         put("rows", model.dense.rows)
@@ -108,6 +108,6 @@ def _unpack_model(language: str, about: Mapping[str, Any], arrays: Mapping[str, 
         labels,
         Fusion(*about["fusion"]),
         get("detector"),
-        get("platt"),
+        get("trust"),
         about["threshold"],
     )
