@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, JsonValue, WithJsonSchema, model_va
 
 from ivr.dialog.schema.base import Node
 from ivr.dialog.schema.handler import HandoverSpec
-from ivr.dialog.schema.values import Duration, Flag, Identifier, Language, Number, Text, problem
+from ivr.dialog.schema.values import Duration, Flag, Identifier, Language, Number, Text, Whole, problem
 
 INPUTS = ("user", "dtmf", "silence", "nbest", "audio", "hangup", "queue")
 
@@ -98,6 +98,10 @@ class Turn(Node):
         default=None, description="News from the queue while the caller waits."
     )
     at_ms: Duration | None = Field(default=None, alias="at", description="So long after the prompt began (barge-in).")
+    times: Annotated[Whole, Field(ge=1, le=200)] = Field(
+        default=1,
+        description="So many times; what is expected holds after the last, calls and prompts of all.",
+    )
 
     step: Text | None = Field(
         default=None, description="Where the dialog stands then: `flow/step` or `flow/step:mode`."

@@ -137,13 +137,22 @@ class _Run:
             if self.simulator.ended:
                 self._fail(number, turn, "call", "goes on", "had ended", Exchange())
                 break
-            exchange = self._act(turn)
-            self.result.turns += 1
-            self._note(exchange, _did(turn))
-            self._compare(number, turn, exchange)
+            self._compare(number, turn, self._repeated(turn))
         if not self.simulator.ended:
             self.simulator.hang_up()
         self._compare_call()
+
+    def _repeated(self, turn: Turn) -> Exchange:
+        """What the turn led to, `times` together; a call that ends before is over."""
+        total = Exchange()
+        for _ in range(turn.times):
+            exchange = self._act(turn)
+            self.result.turns += 1
+            self._note(exchange, _did(turn))
+            total.add(exchange)
+            if self.simulator.ended:
+                break
+        return total
 
     def _note(self, exchange: Exchange, did: str) -> None:
         result = self.result

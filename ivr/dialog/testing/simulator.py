@@ -5,7 +5,6 @@ Time is simulated: prompts take as long as they would take to say (estimated), a
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,6 +33,16 @@ class Exchange:
     interrupted: bool = False
     silence_ms: int = 0
     """Longest time in which the caller heard nothing while the bot worked."""
+
+    def add(self, later: Exchange) -> None:
+        """What followed."""
+        for mine, theirs in (
+            (self.said, later.said), (self.calls, later.calls), (self.handovers, later.handovers),
+            (self.decisions, later.decisions),
+        ):  # fmt: skip
+            mine.extend(theirs)  # type: ignore[arg-type]
+        self.interrupted = later.interrupted
+        self.silence_ms = max(self.silence_ms, later.silence_ms)
 
 
 class Reader(Protocol):
@@ -93,6 +102,7 @@ class Simulator:
         self._due: list[_Due] = []
         self._prompts_ms = 0
         self._exchange = Exchange()
+        self._limited = False
 
     # -- what the caller does; each gives what it led to
 
@@ -122,10 +132,11 @@ class Simulator:
         while self.listen and not self.ended and left >= self.listen.settings.start_timeout_ms:
             left -= self.listen.settings.start_timeout_ms
             self.now_ms += self.listen.settings.start_timeout_ms
-            _add(total, self._do(ev.NoInput(self.now_ms)))
+            total.add(self._do(ev.NoInput(self.now_ms)))
             left -= self._prompts_ms
             if self.state is None or self.state.phase != "listening":
-                break
+                return total
+        self.now_ms += max(0, left)
         return total
 
     def queue(self, kind: Literal["closed", "full", "timeout", "failed", "position", "answered", "left"]) -> Exchange:
@@ -187,6 +198,9 @@ class Simulator:
 
     def _do(self, event: ev.DialogEvent, *, interrupted: bool = False) -> Exchange:
         self._exchange = Exchange(interrupted=interrupted)
+        if self.now_ms >= self.bundle.definition.hotline.defaults.limits.call_ms and not self._limited:
+            self._limited = True
+            self._step(ev.LimitReached(self.now_ms, "call"))
         self._step(event)
         self._settle()
         return self._exchange
@@ -277,14 +291,6 @@ class Simulator:
         if status is not None and not status.open:
             return "closed"
         return self._queue_answers.get(name)
-
-
-def _add(total: Exchange, more: Exchange) -> None:
-    for item in dataclasses.fields(Exchange):
-        value = getattr(more, item.name)
-        if isinstance(value, list):
-            getattr(total, item.name).extend(value)
-    total.silence_ms = max(total.silence_ms, more.silence_ms)
 
 
 def spoken_ms(said: ev.Say) -> int:
