@@ -37,6 +37,7 @@ from ivr.service.desk import ServiceDesk
 from ivr.service.end_of_turn import LiveEndOfTurn, end_of_turn_model
 from ivr.service.hotline import Hotline, HotlineSettings
 from ivr.service.live_overlay import LiveOverlay
+from ivr.service.observing import Observing
 from ivr.service.overlay import Overlay
 from ivr.service.prepare import fixed_prompts
 from ivr.service.recognition import LiveRecognition
@@ -168,6 +169,7 @@ class Service:
         self.visitors = visitors(
             config, self.hotline, self.desk.desk.browsers, self.ready, config.service.max_calls
         )  # fmt: skip
+        self.observing = Observing(config, self.hotline, self.desk, self.figures, self.ready)
         self._draining = False
         self._started = False
         self._answered = 0
@@ -295,6 +297,7 @@ class Service:
         drain_s = self.config.service.drain_s if drain_s is None else drain_s
         await asyncio.gather(self.sip.stop(drain_s), *([self.visitors.close(drain_s)] if self.visitors else []))
         await self.desk.stop()
+        await self.observing.close()
         self.pacer.stop()
         self._services.close()
         self.assist.close()
@@ -319,6 +322,9 @@ class Service:
         if waiting > self.config.service.max_backlog_ms:
             return f"recognition is {waiting:.0f} ms behind (service.max_backlog_ms)"
         return ""
+
+    def metrics(self) -> bytes:
+        return self.observing.metrics.text()
 
     def figures(self) -> Mapping[str, float]:
         late = self.pacer.stats()

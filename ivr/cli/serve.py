@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import signal
 import sys
 from pathlib import Path
@@ -33,6 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     from ivr.config import host_and_port, load_config
+    from ivr.telemetry.logs import set_up
 
     flags: dict[str, object] = {f"service.{name}": getattr(args, name) for name in ("hotline", "data", "bundles")}
     for name in ("sip", "http"):
@@ -40,9 +40,7 @@ def run(args: argparse.Namespace) -> int:
         if text:
             flags[f"{name}.host"], flags[f"{name}.port"] = host_and_port(text, f"--{name}")
     config = load_config(Path(args.config) if args.config else None, flags=flags)
-    logging.basicConfig(
-        level=args.log.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
+    set_up(config.telemetry.logs, args.log, config.store.node)
     from ivr.app.live import Service
     from ivr.app.offline import build_bundle, served_bundles
 

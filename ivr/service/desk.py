@@ -138,6 +138,8 @@ class ServiceDesk:
         self.callbacks = CallbackService(
             self._store, self.desk, self.tickets, config.desk.number_uri, lambda: self._outbound
         )
+        self.on_ended: list[Callable[[CallRecord], None]] = []
+        """Told of each call that is over."""
         self._outbound = bundle.definition.hotline.entry.outbound or ""
         """The flow of calls that the hotline makes."""
         self.actions: dict[str, Callable[..., Awaitable[Mapping[str, JsonValue]]]] = dict(
@@ -154,6 +156,8 @@ class ServiceDesk:
     # -- what is told to other systems
 
     def _tell_ended(self, record: CallRecord) -> None:
+        for listener in self.on_ended:
+            listener(record)
         ended = EndedCall(
             call_id=record.id, caller=record.caller, called=record.called, hotline=record.hotline,
             language=record.language, started_at=datetime.fromisoformat(record.started_at),

@@ -115,6 +115,8 @@ class Hotline:
         """Calls in progress by their id."""
         self.bundles: dict[str, Bundle] = {}
         """What each of them runs on, to its end."""
+        self.on_begin: list[Callable[[CallDriver, CallRecord], None]] = []
+        """Told of each call before it starts."""
 
     def begin(
         self, info: CallInfo, leg: MediaLeg, on_end: Callable[[CallDriver, HangUp], None], *, language: str = "",
@@ -163,6 +165,8 @@ class Hotline:
         self.running[info.call_id] = driver
         self.bundles[info.call_id] = bundle
         self._calls.began(record)
+        for listener in self.on_begin:
+            listener(driver, record)
         _log.info("call %s from %s to %s: answered", info.call_id, info.caller or "unknown", info.called)
         driver.start(queues, overlay)
         if not driver.over:

@@ -78,13 +78,13 @@ class Scene:
         for _ in range(30):
             await asyncio.sleep(0.001)
 
-    async def ask(self, phone: str, **args: object) -> dict[str, object]:
+    async def ask(self, number: str, **args: object) -> dict[str, object]:
         """In the call of a caller who waits, and then hangs up."""
-        driver = FakeDriver(f"in-{phone}", phone)
+        driver = FakeDriver(f"in-{number}", number)
         self.desk.enter(driver, wants())
         await asyncio.sleep(0.01)
         self.now += 5
-        context = {"call_id": driver.info.call_id, "caller": phone, "language": "zh"}
+        context = {"call_id": driver.info.call_id, "caller": number, "language": "zh"}
         found = await self.service.request(context, args)  # type: ignore[arg-type]
         self.desk.leave(driver.info.call_id, "the bot has the call")
         return dict(found)
