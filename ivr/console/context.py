@@ -51,11 +51,16 @@ class Console:
 
     def __post_init__(self) -> None:
         self.users = Users(self.store)
-        self.hub = Hub(self.running, self.desk, self.clock, self._handed, self.assist)
+        self.hub = Hub(self.running, self.desk, self.clock, self._handed, self.assist, self._ended)
 
     async def _handed(self, call_id: str, agent: str, queue: str) -> None:
         """The call's row says who took it: that is whose call it is."""
         await self.store.write(records.put("call", {"id": call_id, "agent": agent, "queue": queue}))
+
+    async def _ended(self, call_id: str, transcript: str) -> None:
+        """What was said can be searched from now on."""
+        if transcript and await self.store.call(call_id) is not None:
+            await self.store.write(records.put("call", {"id": call_id, "transcript": transcript.replace("\0", "")}))
 
     async def first_run(self) -> str:
         """The path at which the first admin is set up, or nothing once there is a user. Raises StoreError."""

@@ -34,6 +34,10 @@ SLICE_PAUSE_S = 0.002
 _WAITING_MAX = 50
 """Messages a browser may be behind: ten seconds."""
 _PACKETS_KEPT = 500
+Ended = Callable[[str, str], Awaitable[None]]
+"""Told once when a call is over: call id, and what was said, a line each."""
+TRANSCRIPT_MAX = 200_000
+"""Characters of a call's transcript that are kept for searching."""
 Handed = Callable[[str, str, str], Awaitable[None]]
 """Told once when a human has taken a call: call id, agent, queue."""
 
@@ -60,6 +64,7 @@ class Watcher:
 class _Followed:
     """A call as it was last told."""
 
+    call: RunningCall
     lines: list[tuple[str, str]] = field(default_factory=list)
     state: str = ""
     agent: str = ""
@@ -82,10 +87,10 @@ class Hub:
 
     def __init__(
         self, running: Mapping[str, RunningCall], desk: Desk, clock: Callable[[], float], on_handed: Handed,
-        assist: Assist,
+        assist: Assist, on_ended: Ended,
     ) -> None:  # fmt: skip
         self._running, self._desk, self._clock, self._on_handed = running, desk, clock, on_handed
-        self._assist = assist
+        self._assist, self._on_ended = assist, on_ended
         self._followed: dict[str, _Followed] = {}
         self._watchers: set[Watcher] = set()
         self._packets: OrderedDict[str, Packet] = OrderedDict()
@@ -162,13 +167,14 @@ class Hub:
         """Tell what has changed. `anew`: somebody is about to be told everything."""
         agents = talking_to(self._desk)
         for call_id in [known for known in self._followed if known not in self._running]:
-            del self._followed[call_id]
+            gone = self._followed.pop(call_id)
             self._tell("calls", _message("ended", id=call_id))
+            await self._on_ended(call_id, self._said(gone.call))
         watched = anew or self._watched("calls")
         for call_id, call in tuple(self._running.items()):
             followed = self._followed.get(call_id)
             if followed is None:
-                followed = self._followed[call_id] = _Followed()
+                followed = self._followed[call_id] = _Followed(call)
                 call.listeners.append(followed.on_events)
             await self._hand_over(call_id, followed, agents.get(call_id, ""))
             if followed.changed and watched:
@@ -208,6 +214,10 @@ class Hub:
             "lines": [{"speaker": speaker, "text": text} for speaker, text in lines[since:]],
         }  # fmt: skip
         self._tell("calls", _message("call", call=fields, since=since))
+
+    def _said(self, call: RunningCall) -> str:
+        lines = all_lines(call.session.transcript(), self._assist.lines(call.info.call_id))
+        return "\n".join(f"{line.speaker}: {line.text}" for line in lines)[:TRANSCRIPT_MAX]
 
     def _tell_floor(self) -> None:
         """That it has changed: each page asks for the part that it may see."""

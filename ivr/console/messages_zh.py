@@ -188,7 +188,7 @@ MESSAGES: Final[dict[str, str]] = {
     "phone": "电话",
     "fields": "字段",
     # calls
-    "caller, id, reason, agent": "来电人、编号、原因、坐席",
+    "caller, id, reason, agent, words": "来电号码、编号、原因、坐席、所说内容",
     "outcome": "结果",
     "from": "从",
     "before": "到（不含）",

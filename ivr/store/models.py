@@ -69,6 +69,8 @@ class CallRow(Base):
     """Path of the stereo recording."""
     journal: Mapped[str] = mapped_column(Text, default="")
     """Path of the journal."""
+    transcript: Mapped[str] = mapped_column(Text, default="")
+    """What was said, a line each: `speaker: text`; sensitive words are masked."""
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 

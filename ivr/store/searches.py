@@ -16,7 +16,7 @@ class CallQuery:
     """What is looked for; empty fields do not matter."""
 
     text: str = ""
-    """In caller, number called, id, reason, intent, agent."""
+    """In caller, number called, id, reason, intent, agent, and what was said."""
     outcome: str = ""
     language: str = ""
     agent: str = ""
@@ -34,7 +34,9 @@ async def find_calls(store: Store, query: CallQuery) -> list[CallRow]:
 
 def _statement(query: CallQuery) -> Select[CallRow]:
     statement = select(CallRow).order_by(CallRow.started_at.desc(), CallRow.id)
-    columns = (CallRow.caller, CallRow.called, CallRow.id, CallRow.reason, CallRow.intent, CallRow.agent)
+    columns = (
+        CallRow.caller, CallRow.called, CallRow.id, CallRow.reason, CallRow.intent, CallRow.agent, CallRow.transcript,
+    )  # fmt: skip
     if query.text:
         statement = statement.where(or_(*(column.icontains(query.text, autoescape=True) for column in columns)))
     for name in ("outcome", "language", "agent"):

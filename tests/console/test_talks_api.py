@@ -14,6 +14,7 @@ from aiohttp import WSMsgType
 
 from ivr.audio.frame import AudioFrame
 from ivr.call.events import EnterQueue, QueueChanged
+from ivr.console.pages.calls import excerpt
 from ivr.dialog.assist import Advice, FilledSlot, NextStep, Suggestion
 from ivr.dialog.events import Handover
 from tests.console.lab import HOSTILE, Browser, FakeCall, Lab, live, open_console, recorded, until
@@ -261,3 +262,37 @@ async def test_clips_of_what_was_said(tmp_path: Path) -> None:
         assert (await ann.get("/api/calls/call-1/clip?at=x")).status == 400
         page = await ann.text("/desk")
         assert "/api/calls/call-1/clip?at=4200" in page
+
+
+@live
+async def test_what_was_said_is_found(tmp_path: Path) -> None:
+    async with open_console(tmp_path) as lab:
+        olga = await lab.user("olga", "ops")
+        await lab.row("call-1")
+        await lab.row("call-2")
+        call = lab.call("call-1")
+        call.session.said.append(("caller", "我的卡 <b>100%</b> gone"))
+        await lab.console.hub.flush()
+        lab.running.clear()
+        await lab.console.hub.flush()
+
+        async def ids(text: str) -> list[str]:
+            return [one["id"] for one in (await olga.json(f"/api/calls?text={text}"))["calls"]]
+
+        assert await ids("STOLEN") == ["call-1"]
+        assert await ids("我的卡") == ["call-1"]
+        assert await ids("100%25") == ["call-1"]
+        assert await ids("1_0%25") == [], "signs of the database's own are letters"
+        page = await olga.text("/calls?text=%3Cb%3E100%25")
+        assert "<mark>&lt;b&gt;100%</mark>" in page
+        assert "<b>100" not in page
+
+
+def test_excerpts() -> None:
+    said = "bot: hello\ncaller: my Card was stolen\nbot: oh"
+    assert excerpt(said, "card") == ("caller: my ", "Card", " was stolen")
+    assert excerpt(said, "nothing") is None
+    assert excerpt("", "x") is None
+    before, words, after = excerpt("caller: " + "a" * 500 + "NEEDLE" + "b" * 500, "needle") or ("", "", "")
+    assert words == "NEEDLE"
+    assert len(before + words + after) == 160

@@ -106,7 +106,8 @@ async def clip(request: web.Request) -> web.Response:
 
 
 _SEARCH = (
-    Query("text", "In caller, number called, id, reason, intent, agent."), Query("outcome", "How it ended."),
+    Query("text", "In caller, number called, id, reason, intent, agent, and what was said."),
+    Query("outcome", "How it ended."),
     Query("language", "en, zh, ..."), Query("agent", "Who talked to the caller."),
     Query("since", "Began at or after this time (ISO 8601)."), Query("until", "Began before."),
     Query("limit", "At most so many (50).", "integer"), Query("offset", "Skip so many.", "integer"),

@@ -12,6 +12,8 @@ from ivr.console.render import page
 from ivr.console.routing import EVERYBODY, Route
 from ivr.errors import InputError
 
+EXCERPT = 160
+"""Characters of a line that are shown where words were found in it."""
 OUTCOMES = ("resolved", "ticket", "handed_over", "abandoned", "refused", "failed")
 
 
@@ -19,7 +21,25 @@ async def calls(request: web.Request) -> web.Response:
     rows, more = await search_rows(request)
     query = query_of(request)
     further = request.rel_url.update_query(offset=query.offset + query.limit) if more else ""
-    return page(request, "calls.html", calls=rows, query=request.query, outcomes=OUTCOMES, further=str(further))
+    found = {row.id: excerpt(row.transcript, query.text) for row in rows} if query.text else {}
+    return page(
+        request, "calls.html", calls=rows, query=request.query, outcomes=OUTCOMES, further=str(further), found=found
+    )
+
+
+def excerpt(transcript: str, wanted: str) -> tuple[str, str, str] | None:
+    """The line in which it was said: before, the words, after. None when it was found elsewhere."""
+    at = transcript.casefold().find(wanted.casefold()) if wanted else -1
+    if at < 0:
+        return None
+    begin = transcript.rfind("\n", 0, at) + 1
+    end = transcript.find("\n", at)
+    line = transcript[begin : end if end >= 0 else len(transcript)]
+    first = at - begin
+    if len(line) > EXCERPT:
+        cut = max(0, first - EXCERPT // 2)
+        line, first = line[cut : cut + EXCERPT], first - cut
+    return line[:first], line[first : first + len(wanted)], line[first + len(wanted) :]
 
 
 async def call(request: web.Request) -> web.Response:
