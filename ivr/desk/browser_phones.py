@@ -18,9 +18,10 @@ that one is gone too. A chat has the page only: it waits `page_gone_s` for anoth
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +42,8 @@ BROWSER = "browser"
 """An agent's `uri` that is no SIP address: the desk's page is the phone."""
 CHAT = "chat"
 """`CallInfo.transport` of a call by text: any agent takes it at the desk, whatever the phone."""
+CONNECT_S = 10.0
+"""A browser that has answered must have its audio through by then."""
 TEXT_MAX = 2000
 """Characters of one message in a chat."""
 Message = dict[str, Any]
@@ -220,10 +223,24 @@ class BrowserPhones:
         if call.answered.done():  # it stopped ringing meanwhile
             phone.tell({"type": "stopped", "ring": ring, "reason": "it rings no more"})
             return
-        call.answered.set_result(phone)
         phone.tell(connected)
         for other in self._pages.get(call.agent, set()) - {phone}:
             other.tell({"type": "stopped", "ring": ring, "reason": "answered on another page"})
+        if call.peer is None:
+            call.answered.set_result(phone)
+        else:
+            self._in_background(self._when_connected(call, phone, call.peer))
+
+    async def _when_connected(self, call: BrowserCall, phone: BrowserPhone, peer: WebRtcPeer) -> None:
+        """The caller is put through to somebody who can be heard, not to an answer on its way."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(peer.connected.wait(), CONNECT_S)
+        if call.answered.done():
+            return
+        if peer.connected.is_set() and not peer.closed:
+            call.answered.set_result(phone)
+        else:
+            self._fail(call, 488, "the browser's audio could not be connected")
 
     def reject(self, phone: BrowserPhone, ring: str) -> None:
         call = self._own(phone, ring)
@@ -233,6 +250,7 @@ class BrowserPhones:
     def hang_up(self, phone: BrowserPhone, ring: str, reason: str) -> None:
         call = self._own(phone, ring)
         if call is not None and call.page is not None:
+            self._fail(call, 603, reason)
             call.end(EndCause.REMOTE_BYE, reason)
 
     def say(self, phone: BrowserPhone, ring: str, text: str) -> None:
@@ -251,10 +269,14 @@ class BrowserPhones:
         peer = WebRtcPeer(
             self._ice, self._rtp, on_lost=lambda: call.end(EndCause.FAILED, "no audio"),
             on_message=lambda message: self._page_says(call, message),
-            on_closed=lambda reason: call.end(EndCause.FAILED, reason),
+            on_closed=lambda reason: self._closed(call, reason),
         )  # fmt: skip
         media.peer = call.peer = peer
         return await peer.accept(offer)
+
+    def _closed(self, call: BrowserCall, reason: str) -> None:
+        self._fail(call, 488, reason)
+        call.end(EndCause.FAILED, reason)
 
     def _page_says(self, call: BrowserCall, message: Message) -> None:
         if message.get("type") == "hang_up":
@@ -273,9 +295,12 @@ class BrowserPhones:
 
     def _forget(self, media: BrowserMedia) -> None:
         if self._media.pop(media.token, None) is not None and media.peer is not None:
-            task = asyncio.get_running_loop().create_task(media.peer.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._in_background(media.peer.close())
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     # -- Dialer
 
