@@ -140,11 +140,15 @@ class Figure:
 
 
 def load_set(name: str, limit: int) -> list[Clip]:
-    folder = FIXTURES / name
+    clips = load_folder(FIXTURES / name)
+    return clips[:limit] if limit else clips
+
+
+def load_folder(folder: Path) -> list[Clip]:
+    """The clips of a folder's transcripts.tsv."""
     with (folder / "transcripts.tsv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
-    clips = [Clip(folder / row["file"], row["transcript"], row["language"]) for row in rows if row["transcript"]]
-    return clips[:limit] if limit else clips
+    return [Clip(folder / row["file"], row["transcript"], row["language"]) for row in rows if row["transcript"]]
 
 
 def build(engine: str, language: str) -> Recogniser | None:

@@ -34,6 +34,7 @@ REWRITE_FROM = 1.0
 LIKENESS = 0.34
 """Greatest distance of two sounds, as a share of the longer, that may be taken for each other."""
 MOST_REWRITES = 6
+_NO_VOWELS = str.maketrans("", "", "AEIOU")
 _TOKEN = re.compile(r"[㐀-鿿]|[^\s㐀-鿿]+")
 
 
@@ -84,10 +85,12 @@ def _near(tokens: Sequence[str], hint: Hint, language: str) -> Iterator[tuple[fl
 
 @lru_cache(maxsize=8000)
 def _sound(text: str, language: str) -> tuple[str, ...]:
-    """Consonants in English (Metaphone, a letter each), syllables without tones in Mandarin."""
+    """Consonants in English (Metaphone, a letter each; vowels only at the very start, for recognisers join and part
+    words as they like), syllables without tones in Mandarin."""
     if language.startswith("zh"):
         return pinyin_keys(words_only(text).replace(" ", ""))
-    return tuple("".join(sound(text, language)))
+    letters = "".join(sound(text, language))
+    return tuple(letters[:1] + letters[1:].translate(_NO_VOWELS))
 
 
 def _replaced(tokens: Sequence[str], start: int, end: int, text: str, language: str) -> str:

@@ -78,6 +78,11 @@ def closed_order(
     return tuple(kept.values())
 
 
+def same_answer(left: str, right: str, request: RecognitionRequest) -> bool:
+    """Whether two readings give a closed question the same answer, however they are written."""
+    return _key(left, request) == _key(right, request)
+
+
 def _grammar_leads(grammar: Hypothesis, free: Hypothesis, request: RecognitionRequest) -> bool:
     if not answers(grammar.text, request):
         return False

@@ -55,6 +55,11 @@ class RecognitionConfig:
         if languages and language not in languages:
             raise ConfigError(f"recognition: engine {engine!r} has {', '.join(languages)}, not {language}")
 
+    @property
+    def streaming(self) -> frozenset[str]:
+        """Languages of which words are told as they are spoken."""
+        return frozenset(language for language, passes in self.languages.items() if passes.stream)
+
     def passes(self, request: RecognitionRequest) -> dict[Pass, str]:
         """The engines that hear this request. Raises RecognitionError for a language nobody hears."""
         language = self.languages.get(request.language)
@@ -77,10 +82,11 @@ class RecognitionConfig:
 
 
 def default_config(*, workers: int = 1) -> RecognitionConfig:
-    """Vosk streams and Whisper finishes; Mandarin streams only where the Mandarin Vosk model has been fetched."""
+    """Vosk streams and Whisper finishes; without the Mandarin Vosk model Whisper makes the partials of Mandarin, too,
+    run again on the growing utterance."""
     engines = {
         "vosk-en": RecogniserSpec("vosk", {"model": "vosk-en"}, ("en",)),
-        "whisper": RecogniserSpec("whisper", {"model": "whisper-base"}, ("en", "zh")),
+        "whisper": RecogniserSpec("whisper", {"model": "whisper-base", "partials": True}, ("en", "zh")),
     }
     if available("vosk-zh"):
         engines["vosk-zh"] = RecogniserSpec("vosk", {"model": "vosk-zh"}, ("zh",))

@@ -21,7 +21,7 @@ from ivr.dialog.text.canonical import canonical
 from ivr.dialog.text.clean import words_only
 from ivr.dialog.text.phonetics import pinyin_keys
 
-LETTER_COST = 0.7
+LETTER_COST = 0.15
 """Log-likelihood that a reading loses for each letter (syllable in Mandarin) it is away from the first engine's."""
 DOUBTED = 0.5
 """Confidence of words that only the chosen reading has."""

@@ -81,6 +81,8 @@ class _Task:
     """A worker has a job of it in hand."""
     tries: int = 0
     over: bool = False
+    alone: bool = True
+    """No other pass gives partials of this utterance."""
 
     @property
     def pending(self) -> int:
@@ -145,6 +147,8 @@ class RecognitionService:
         self._broken: dict[str, str] = {}
         self._least: dict[str, int] = {}
         """New audio (bytes) an engine wants before the end; absent = it only hears finished utterances."""
+        self._rerunning: set[str] = set()
+        """Engines that must run again for a partial: only where no other gives any."""
         self._last_handle = self._last_task = 0
         self._restarts = self._failures = self._jobs = 0
         self._cpu_ms = 0.0
@@ -233,6 +237,8 @@ class RecognitionService:
         self._bad_starts[worker.engine] = 0
         if worker.capabilities.streaming or worker.capabilities.partials:
             self._least[worker.engine] = STREAM_BYTES if worker.capabilities.streaming else RERUN_BYTES
+        if not worker.capabilities.streaming:
+            self._rerunning.add(worker.engine)
         if self._started is not None and not self._started.done() and self._all_ready():
             self._started.set_result(None)
         self._dispatch(worker.engine)
@@ -299,7 +305,8 @@ class RecognitionService:
 
     def _add_task(self, handle: Handle, pass_name: Pass, engine: str) -> None:
         self._last_task += 1
-        task = _Task(self._last_task, handle, pass_name, engine)
+        streamed = any(engine not in self._rerunning for engine in (other.engine for other in handle.tasks))
+        task = _Task(self._last_task, handle, pass_name, engine, alone=not streamed)
         handle.tasks.append(task)
         self._tasks[task.id] = task
         if engine in self._broken:
@@ -315,7 +322,7 @@ class RecognitionService:
             return
         if not task.handle.finishing:
             least = self._least.get(task.engine)
-            if least is None or task.pending < least:
+            if least is None or task.pending < least or (task.engine in self._rerunning and not task.alone):
                 return
         task.since = self._loop.time()
         self._ready[task.engine].add(task)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ivr.asr.base import Hypothesis, Recogniser, RecogniserCapabilities, RecognitionRequest, Transcript, Utterance
+from ivr.asr.calibration import calibrated
 from ivr.asr.closed import closed_order, settled
 from ivr.asr.fusion import fused
 from ivr.audio.frame import Samples
@@ -20,13 +21,20 @@ MOST_READINGS = 3
 
 
 def join(first: Transcript | None, second: Transcript | None, request: RecognitionRequest | None = None) -> Transcript:
-    """The final transcript out of both passes (at least one given).
+    """The final transcript out of both passes (at least one given), its confidences as probabilities
+    (`ivr.asr.calibration`).
 
     The second pass has the words, in the order that the first makes likely (`ivr.asr.fusion`); the first stays behind
     them as a further reading. Heard by the first alone, words
     count only when it was sure: it also makes words of noise, which the second rightly refuses. The answer to a closed
     question (`request` has a grammar) is chosen by `ivr.asr.closed`.
     """
+    final = joined(first, second, request)
+    return calibrated(final, first, second, request or RecognitionRequest(final.language))
+
+
+def joined(first: Transcript | None, second: Transcript | None, request: RecognitionRequest | None) -> Transcript:
+    """As `join`, with the scores that the engines give."""
     if second is None or first is None:
         only = second or first
         if only is None:
@@ -84,8 +92,10 @@ class TwoPassRecogniser:
         )
 
     def start(self, request: RecognitionRequest) -> TwoPassUtterance:
-        stream = self._stream.start(request) if self._stream else None
-        return TwoPassUtterance(stream, self._final, request, waits=self._waits(request))
+        if self._stream is None:
+            assert self._final is not None
+            return TwoPassUtterance(self._final.start(request), None, request)  # partials, if any, are the final's
+        return TwoPassUtterance(self._stream.start(request), self._final, request, waits=self._waits(request))
 
     def close(self) -> None:
         for engine in (self._stream, self._final):
@@ -97,7 +107,7 @@ class TwoPassUtterance:
     """The second engine gets the audio in one piece at the end."""
 
     def __init__(
-        self, stream: Utterance | None, final: Recogniser | None, request: RecognitionRequest, *, waits: bool = False
+        self, stream: Utterance, final: Recogniser | None, request: RecognitionRequest, *, waits: bool = False
     ) -> None:
         self._stream = stream
         self._final = final
@@ -111,21 +121,20 @@ class TwoPassUtterance:
             raise RecognitionError("the utterance is over")
         if self._final is not None:
             self._blocks.append(np.array(samples, dtype=np.int16))
-        return self._stream.accept(samples) if self._stream else None
+        return self._stream.accept(samples)
 
     def finish(self) -> Transcript:
         self._over = True
-        first = self._stream.finish() if self._stream else None
-        if self._waits and first is not None and settled(first, self._request):
+        first = self._stream.finish()
+        if self._waits and settled(first, self._request):
             self._blocks.clear()
-            return first
+            return join(first, None, self._request)
         return join(first, self._second(), self._request)
 
     def cancel(self) -> None:
         self._over = True
         self._blocks.clear()
-        if self._stream is not None:
-            self._stream.cancel()
+        self._stream.cancel()
 
     def _second(self) -> Transcript | None:
         if self._final is None:

@@ -35,6 +35,11 @@ DIGITS_POSSIBLE = -2.5
 """The same where free decoding is not sure of its words (confidence below `WORDS_DOUBTED`)."""
 WORDS_DOUBTED = 0.5
 PARTIAL_EVERY_MS = 600
+PARTIAL_SHARE = 0.25
+"""A partial is worked out when so much has come since the last, as a share of the utterance: what partials of long ones
+cost stays in proportion to their length."""
+PARTIAL_MAX_S = 10.0
+"""Longer utterances get no more partials: what they could decide is decided."""
 
 
 class WhisperUtterance:
@@ -55,7 +60,7 @@ class WhisperUtterance:
     def accept(self, samples: Samples) -> Transcript | None:
         self.collect(samples)
         self._since_partial += len(samples)
-        if not self._engine.capabilities.partials or self._since_partial < to_samples(PARTIAL_EVERY_MS):
+        if not self._engine.capabilities.partials or not self._partial_due():
             return None
         self._since_partial = 0
         transcript = self._run(final=False)
@@ -63,6 +68,11 @@ class WhisperUtterance:
             return None
         self._partial = transcript.text
         return transcript
+
+    def _partial_due(self) -> bool:
+        length = sum(map(len, self._blocks))
+        least = max(to_samples(PARTIAL_EVERY_MS), length * PARTIAL_SHARE)
+        return self._since_partial >= least and length <= SAMPLE_RATE * PARTIAL_MAX_S
 
     def finish(self) -> Transcript:
         transcript = self._run(final=True)
@@ -79,8 +89,11 @@ class WhisperUtterance:
         candidates = self._request.candidates
         if language == "auto" or (final and len(candidates) > 1):
             language = self._language(samples, language, candidates)
-        hints = self._request.hints if final and language == self._request.language else ()
-        hypotheses = self._engine.recognise(samples, language, beam=None if final else 1, hints=hints)
+        if final:
+            hints = self._request.hints if language == self._request.language else ()
+            hypotheses = self._engine.recognise(samples, language, hints=hints)
+        else:
+            hypotheses = self._engine.glance(samples, language)
         if final and self._request.grammar and len(samples) >= SAMPLE_RATE * MIN_SPEECH_S:
             hypotheses = self._closed(samples, language, hypotheses[:1])
         self._cpu_s += time.process_time() - started

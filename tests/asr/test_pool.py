@@ -306,3 +306,51 @@ def test_engine_error_ends_the_utterance_and_not_the_worker() -> None:
     assert ended.transcript is not None
     assert ended.transcript.text == "yes"
     assert desk.run(Job(2, cancel=True)).error == ""
+
+
+# -- engines that must run again for a partial
+
+
+def test_no_partials_of_the_second_pass_while_the_first_streams() -> None:
+    """Only the first pass's partials arrive, and the second's engine gets the audio once, at the end."""
+
+    async def test() -> None:
+        second: dict[str, object] = {"script": [[[100, "MY"], [600, "MY CARD"]]] * 9}
+        async with serving(config(second=second)) as (service, log):
+            service._rerunning.add("second")
+            handle = service.open(RecognitionRequest("en"))
+            for _ in range(50):
+                handle.feed(FRAME)
+                await asyncio.sleep(0.004)
+            handle.finish()
+            await log.until(lambda: handle.id in log.finals)
+            partials = {found.text for _, found in log.transcripts if not found.final}
+            assert partials <= {"my", "my card"}
+            assert log.finals[handle.id] == "MY CARD"
+
+    run(test)
+
+
+def test_a_stalled_worker_of_one_call_leaves_the_other_calls_alone() -> None:
+    """Two workers; one is stopped in the middle of a call's utterance. The others answer at once, and it recovers."""
+
+    async def test() -> None:
+        async with serving(config(workers=2, timeout_s=1.0)) as (service, log):
+            stuck = speak(service)
+            await log.until(lambda: bool(log.transcripts))
+            worker = next(task.worker for task in stuck.tasks)
+            assert worker is not None
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGSTOP)
+            stuck.finish()
+            others = [speak(service) for _ in range(6)]
+            for other in others:
+                other.finish()
+            begun = time.monotonic()
+            await log.until(lambda: all(other.id in log.finals for other in others))
+            assert time.monotonic() - begun < 5
+            await log.until(lambda: stuck.id in log.finals)
+            assert log.finals[stuck.id] == "my card"
+            assert log.failures == []
+
+    run(test)

@@ -232,3 +232,21 @@ def test_language_guess_is_among_those_asked_for() -> None:
 
     assert guess_language(Detector(), SECOND, ("en", "zh")) == LanguageGuess("zh", 0.8)
     assert guess_language(Detector(), SECOND, ("en",)) == LanguageGuess("en", 0.2)
+
+
+class Rerunning(ScriptedRecogniser):
+    """Hears whole utterances, and runs again for partials, as Whisper does."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**settings)  # type: ignore[arg-type]
+        self.capabilities = replace(self.capabilities, streaming=False)
+
+
+def test_partials_are_the_final_engines_where_no_other_streams() -> None:
+    engine = TwoPassRecogniser(None, Rerunning(languages=("zh",), script=[[[200, "请"], [600, "请说"]]]))
+    utterance = engine.start(RecognitionRequest("zh"))
+    heard = [found for _ in range(10) if (found := utterance.accept(SECOND[:1600]))]
+    assert [found.text for found in heard] == ["请", "请说"]
+    assert not any(found.final for found in heard)
+    final = utterance.finish()
+    assert (final.text, final.final) == ("请说", True)
