@@ -142,7 +142,8 @@ class Service:
         self._services = CallServices(self._recognition, self._synthesis, self._backend, self.desk)
         judge = end_of_turn_model(config.call.end_of_turn)
         self._services.end_of_turn = LiveEndOfTurn(judge) if judge is not None else None
-        call = dataclasses.replace(call_settings(config), end_of_turn=judge is not None)
+        streams = recognition_config(config).streaming
+        call = dataclasses.replace(call_settings(config), end_of_turn=judge is not None, streams=streams)
         music = read_audio(config.call.music) if config.call.music else hold_tune()
         cancellers = {str(transport): name for transport, name in config.call.echo_cancellers.items()}
         settings = HotlineSettings(
@@ -162,8 +163,6 @@ class Service:
         self._connect_live()
         self.intake = SipIntake(self.hotline, self._ports, self._rtp, self.ready, config.service.languages)
         self.desk.lines = self.intake.lines
-        self.intake.dialer = self.sip
-        self.desk.callbacks.out = self.intake
         self.intake.dialer = self.sip
         self.desk.callbacks.out = self.intake
         self.visitors = visitors(

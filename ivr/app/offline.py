@@ -61,6 +61,7 @@ def replay_engines(bundle: Bundle, folder: Path, *, people: bool = True) -> Repl
         BackendClient(environment_of(bundle), {"ivr.tickets.create": _no_ticket}),
         environment_of(bundle),
         end_of_turn=end_of_turn_model(),
+        streams=config.streaming,
         queue_events=((2000, call.QueueChanged("answered")),) if people else ((0, call.QueueChanged("closed")),),
     )
 

@@ -38,6 +38,9 @@ class CallSettings:
     """Silence that ends an open answer which sounds finished."""
     unlikely: float = 0.3
     """Its probability up to which half as much silence again is waited for."""
+    streams: frozenset[str] = frozenset()
+    """Languages whose recogniser tells words as they are spoken: there voice without any stops no prompt. One that is
+    seen to do so counts from then on."""
     reopen_ms: int = 800
     """Speech that goes on so soon after its turn was ended belongs to that turn."""
     recognition_timeout_ms: int = 6000

@@ -75,8 +75,11 @@ class ReplayEngines:
         queue_events: Sequence[tuple[int, call.QueueChanged]] = (),
         replies: Mapping[str, Mapping[str, object]] | None = None,
         end_of_turn: EndOfTurnModel | None = None,
+        streams: frozenset[str] = frozenset(),
     ) -> None:
         self.end_of_turn = end_of_turn
+        self.streams = streams
+        """Languages whose recogniser tells words as they are spoken."""
         self.last: Transcript | str | None = None
         self._bundle = bundle
         self._recognition = recognition(self._transcript, self._failure)

@@ -148,11 +148,14 @@ class _Run:
     def __init__(self, bundle: Bundle, engines: ReplayEngines, options: ReplayOptions, context: CallContext) -> None:
         self.session = CallSession(
             bundle, context, detector_maker(options.detector)(), SpokenWords(),
-            replace(settings_for(bundle, options.settings), end_of_turn=engines.end_of_turn is not None),
+            replace(
+                settings_for(bundle, options.settings), end_of_turn=engines.end_of_turn is not None,
+                streams=engines.streams,
+            ),
         )  # fmt: skip
         self.shell = SyncShell(self.session, engines, options.latencies, engines.end_of_turn)
         queues = queue_statuses(bundle, is_open=options.queues_open)
-        self._writer = _writer(options.record, context, bundle, queues)
+        self._writer = _writer(options.record, context, bundle, queues, engines.streams)
         self.session.start(queues)
         self.shell.settle()
 
@@ -204,7 +207,11 @@ _SILENT: Samples = np.zeros(FRAME_SAMPLES, dtype=np.int16)
 
 
 def _writer(
-    folder: Path | None, context: CallContext, bundle: Bundle, queues: dict[str, QueueStatus]
+    folder: Path | None,
+    context: CallContext,
+    bundle: Bundle,
+    queues: dict[str, QueueStatus],
+    streams: frozenset[str],
 ) -> StereoWriter | None:
     """The recording of a replay; its head is written beside it, so that it can be replayed as a stored call."""
     if folder is None:
@@ -215,6 +222,7 @@ def _writer(
         "id": context.id, "caller": context.caller, "called": context.called, "started_at": context.started_at,
         "language": context.language, "hotline": bundle.definition.hotline.hotline, "bundle": bundle.hash,
         "context": encode(context), "queues": {name: encode(status) for name, status in queues.items()}, "overlay": {},
+        "streams": sorted(streams),
     }  # fmt: skip
     (place / CALL).write_text(json.dumps(head, ensure_ascii=False, indent=1), encoding="utf-8")
     return StereoWriter(place / RECORDING)
@@ -276,9 +284,8 @@ def replay_events(
     began = time.perf_counter()
     head = stored.head
     context = CallContext(**head["context"])
-    session = CallSession(
-        bundle, context, create_detector("webrtc"), vocabulary or SpokenWords(), settings_for(bundle, options.settings)
-    )
+    settings = replace(settings_for(bundle, options.settings), streams=frozenset(head.get("streams", ())))
+    session = CallSession(bundle, context, create_detector("webrtc"), vocabulary or SpokenWords(), settings)
     queues = {name: QueueStatus(**status) for name, status in head.get("queues", {}).items()}
     session.start(queues, head.get("overlay"))
     journal = session.take_events()

@@ -135,7 +135,7 @@ class Hotline:
             "id": info.call_id, "caller": info.caller, "called": info.called, "started_at": context.started_at,
             "language": language, "hotline": bundle.definition.hotline.hotline, "bundle": bundle.hash,
             "context": encode(context), "queues": {name: encode(status) for name, status in queues.items()},
-            "overlay": overlay,
+            "overlay": overlay, "streams": sorted(self._settings.call.streams),
         }  # fmt: skip
         call = self._settings.call
         if manner is not None:
