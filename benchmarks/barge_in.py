@@ -37,7 +37,6 @@ from turn_calls import (
     audio_root,
     hold,
     joined,
-    levelled,
     mixed,
     noise_floor,
     speech,
@@ -69,13 +68,10 @@ def onsets(root: Path, count: int) -> list[Samples]:
     return [speech(path, rng.uniform(-30, -18))[: to_samples(4000)] for path in chosen]
 
 
-def prompt_voice(root: Path) -> Samples:
-    """A prompt of PROMPT_S: many voices at once, so that its level is even and any drop of it is the bot's doing."""
-    paths = sorted((root / "en_sentences").glob("librivox_*.wav"))
-    voice = np.concatenate([speech(path) for path in paths])
-    length = to_samples(1000 * PROMPT_S)
-    layers = [np.roll(np.resize(voice, length), shift * length // 9) for shift in range(9)]
-    return levelled(mixed(*(layer // 3 for layer in layers)), -20)
+def prompt_voice() -> Samples:
+    """A prompt of PROMPT_S as loud as a voice and perfectly even, so that any drop of it is the bot's doing. Nothing
+    of it comes back on the line: what it says plays no part."""
+    return noise_floor(to_samples(1000 * PROMPT_S), -20, seed=3)
 
 
 def caller(sounds: Sequence[Samples]) -> Caller:
@@ -94,7 +90,7 @@ def ours(sounds: Sequence[Samples], voice: Samples) -> Held:
     listen = dialog.ListenSettings(start_timeout_ms=60_000)
     session = CallSession(
         AskingDialog(settings=listen), dialog.CallContext("bench", "1", "2", "en", "2026-01-05T10:00:00+08:00"),
-        detector_maker()(), SpokenWords(), CallSettings(call_limit_ms=10**8),
+        detector_maker()(), SpokenWords(), CallSettings(call_limit_ms=10**8, streams=frozenset({"en"})),
     )  # fmt: skip
     session.start()
     shell = SyncShell(session, engines)
@@ -124,11 +120,11 @@ def row(name: str, said: Samples, onsets_at: Sequence[int], note: str = "") -> d
     for onset in onsets_at:
         hop = onset // HOP
         before = levels[max(0, hop - 100) : hop]
-        if len(before) < 100 or (before < -50).any():
+        if len(before) < 100 or (before < -50).mean() > 0.2:
             continue  # the bot was not speaking
         count += 1
-        usual = float(np.median(before))  # 12 dB lower, and 4 dB for how levels of 5 ms vary
-        if (ms := stays_below(levels, hop, usual - 8.0)) is not None:
+        usual = float(np.median(before))  # 12 dB lower, and 2 dB for how levels of 5 ms vary
+        if (ms := stays_below(levels, hop, usual - 10.0)) is not None:
             lowered.append(ms)
         if (ms := stays_below(levels, hop, -50.0)) is not None:
             stops.append(ms)
@@ -157,7 +153,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     root, before = audio_root(options.data), load()
-    sounds, voice = onsets(root, options.onsets), prompt_voice(root)
+    sounds, voice = onsets(root, options.onsets), prompt_voice()
     held = ours(sounds, voice)
     starts = [begin for _, begin, _ in held.said]
     rows = [row("ivr", held.bot, starts), row("bare webrtcvad (mode 2)", bare_vad(held, voice), starts)]

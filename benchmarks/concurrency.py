@@ -179,7 +179,11 @@ async def ours(count: int, seconds: float, workers: int, line: Samples, sound: S
             leg.set_remote(media_loop.HOST, peers[index], {0: "PCMU", 101: "telephone-event"})
             context = CallContext("bench", "100", "200", "en", "2026-01-05T10:00:00+08:00")
             session = CallSession(
-                TalkingDialog(), context, make(), SpokenWords(), CallSettings(call_limit_ms=24 * 3600 * 1000)
+                TalkingDialog(),
+                context,
+                make(),
+                SpokenWords(),
+                CallSettings(call_limit_ms=24 * 3600 * 1000, streams=frozenset({"en"})),
             )
             recorder = FileRecorder(thread, Path(folder) / str(index), {"id": str(index)})
             driver = CallDriver(CallInfo(str(index), "100", "200", "rtp"), session, leg, services, recorder, _ignore)

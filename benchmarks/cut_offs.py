@@ -114,7 +114,8 @@ def session_call(
 ) -> Held:
     session = CallSession(
         AskingDialog(slot=slot), dialog.CallContext("bench", "1", "2", "en", "2026-01-05T10:00:00+08:00"),
-        detector_maker()(), SpokenWords(), CallSettings(call_limit_ms=10**8, end_of_turn=model is not None),
+        detector_maker()(), SpokenWords(),
+        CallSettings(call_limit_ms=10**8, streams=frozenset({"en"}), end_of_turn=model is not None),
     )  # fmt: skip
     session.start()
     shell = SyncShell(session, engines, end_of_turn=model)

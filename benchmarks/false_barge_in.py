@@ -133,7 +133,7 @@ def ours(case: Case, voice: Samples, text: str, engines: BenchEngines) -> dict[s
     session = CallSession(
         AskingDialog(text),
         dialog.CallContext("bench", "1", "2", "en", "2026-01-05T10:00:00+08:00"),
-        detector_maker()(), SpokenWords(), CallSettings(call_limit_ms=10**8),
+        detector_maker()(), SpokenWords(), CallSettings(call_limit_ms=10**8, streams=frozenset({"en"})),
     )  # fmt: skip
     session.start()
     engines.voice = voice

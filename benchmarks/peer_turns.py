@@ -59,7 +59,7 @@ def line_of(utterances: Sequence[Utterance]) -> tuple[Samples, list[tuple[int, i
 def ours(line: Samples, slot: SlotExpectation | None, voice: Samples, model: EndOfTurnModel | None) -> Samples:
     """What the session says to the line."""
     engines = BenchEngines(streaming_only(), voice)
-    settings = CallSettings(call_limit_ms=10**8, end_of_turn=model is not None)
+    settings = CallSettings(call_limit_ms=10**8, streams=frozenset({"en"}), end_of_turn=model is not None)
     asking = AskingDialog(slot=slot, silent=True)
     context = dialog.CallContext("bench", "1", "2", "en", "2026-01-05T10:00:00+08:00")
     session = CallSession(asking, context, detector_maker()(), SpokenWords(), settings)

@@ -47,6 +47,9 @@ from pipecat.workers.runner import WorkerRunner  # noqa: E402
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from pipecat_cost import FRAME_S, MemoryInput, NullRecogniser, Parrot  # noqa: E402
 
+PLAYOUT_S = 0.25
+"""What comes up to so late still joins what was heard before it, as in a telephone's jitter buffer."""
+
 
 class Ear(BaseOutputTransport):
     """The caller's ear: keeps each piece of sound at the time it was written, paced as a websocket transport."""
@@ -65,9 +68,8 @@ class Ear(BaseOutputTransport):
     async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
         sound = np.frombuffer(frame.audio, dtype=np.int16)
         now = time.monotonic()
-        pause = max(0.0, self._due - now)
-        await asyncio.sleep(pause)
-        starts = now if pause == 0 else self._due
+        await asyncio.sleep(max(0.0, self._due - now))
+        starts = self._due if now - self._due < PLAYOUT_S else now
         if self.begin:
             at = int((starts - self.begin) * self._rate)
             room = self.heard[max(0, at) : max(0, at) + len(sound)]
