@@ -292,7 +292,13 @@ class DialogRunner:
         if event.kind == "taken":
             self._taken(event)
             return
-        if not (self.queued or self._mixer.bridged or (self._lent and event.kind == "recalled")):
+        if event.kind == "recalled":
+            wanted = self._lent and not self.queued
+        elif event.kind == "lent":
+            wanted = self._mixer.bridged
+        else:
+            wanted = self.queued or self._mixer.bridged
+        if not wanted:
             return
         if event.kind == "answered":
             if not self._lent:  # the human has listened to the bot and does not cut its last words

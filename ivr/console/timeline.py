@@ -18,6 +18,9 @@ _NEWS = {
     "key": "digit", "in.BackendReplied": "result", "in.BackendFailed": "detail", "in.QueueChanged": "kind",
     "in.RecognitionFailed": "reason", "in.PromptFailed": "reason", "in.MediaLost": "silent_ms",
     "in.CallerGone": "reason", "error.internal": "error", "timer": "name", "call.end": "outcome",
+    "desk.hold": "on", "desk.consult": "target", "desk.conference": "with", "desk.handed_on": "to",
+    "desk.transfer": "queue", "desk.refer": "target", "desk.referred": "status", "desk.lent": "flow",
+    "desk.taken_over": "by",
 }  # fmt: skip
 """Kinds shown as single events -> the field that says most."""
 
@@ -34,10 +37,16 @@ def timeline_of(events: Iterable[CallEvent]) -> Timeline:
         duration_ms=end,
         voice=_joined(reader.voice),
         partials=reader.partials,
-        turns=[
-            Turn(speaker=t.speaker, text=t.text, confidence=t.confidence, start_ms=t.start_ms, end_ms=t.end_ms)
-            for t in report.turns
-        ],
+        turns=sorted(
+            [
+                *(
+                    Turn(speaker=t.speaker, text=t.text, confidence=t.confidence, start_ms=t.start_ms, end_ms=t.end_ms)
+                    for t in report.turns
+                ),
+                *reader.talked,
+            ],
+            key=lambda turn: turn.start_ms,
+        ),
         states=reader.finished_states(),
         decisions=reader.decisions,
         slots=reader.slots,
@@ -59,13 +68,16 @@ class _Reader:
         self.answers: list[Span] = []
         self.barge_ins: list[Span] = []
         self.news: list[Span] = []
+        self.talked: list[Turn] = []
+        """Between humans."""
         self._states: list[tuple[int, str]] = []
         self._voice_end: int | None = None
         self._onset: int | None = None
         self._handlers = {
             "activity": self._activity, "in.PartialTranscript": self._partial, "state": self._state,
             "dialog.decision": self._decision, "turn.commit": self._commit, "prompt.start": self._prompt_start,
-            "prompt.cut": self._prompt_cut, "speech.start": self._speech_start,
+            "prompt.cut": self._prompt_cut, "speech.start": self._speech_start, "talk.said": self._said,
+            "chat.said": self._said,
         }  # fmt: skip
 
     def take(self, event: CallEvent) -> None:
@@ -119,6 +131,15 @@ class _Reader:
     def _prompt_cut(self, at: int, data: Mapping[str, Any]) -> None:
         if self._onset is not None and data["why"] in {"words", "voice goes on"}:
             self.barge_ins.append(Span(start_ms=self._onset, end_ms=at, text=f"{at - self._onset} ms"))
+
+    def _said(self, at: int, data: Mapping[str, Any]) -> None:
+        length = int(data.get("length_ms", 0))
+        sure = data.get("confidence")
+        turn = Turn(
+            speaker=str(data["speaker"]), text=str(data["text"]), confidence=float(sure) if sure is not None else None,
+            start_ms=max(0, at - length), end_ms=at,
+        )  # fmt: skip
+        self.talked.append(turn)
 
     def _speech_start(self, at: int, data: Mapping[str, Any]) -> None:
         self._onset = at if data["while_prompt"] else None

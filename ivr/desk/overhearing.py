@@ -31,6 +31,8 @@ class Heard:
     ends: bool = False
     onset_ms: int = 0
     """When the utterance began, from the first block on."""
+    length_ms: int = 0
+    """ends: from the first voice to the last."""
 
 
 NOTHING: Final = Heard()
@@ -71,9 +73,10 @@ class Overhearing:
 
     def _end(self) -> Heard:
         self._open = False
+        length = max(0, self._gate.last_voice_at - self._began)
         self._gate.close()
         self._recent.clear()
-        return Heard(audio=self._take(), ends=True, onset_ms=to_ms(self._began))
+        return Heard(audio=self._take(), ends=True, onset_ms=to_ms(self._began), length_ms=to_ms(length))
 
     def _take(self) -> Samples:
         pending, self._pending = self._pending, []

@@ -20,7 +20,7 @@ from ivr.audio.frame import Samples
 from ivr.call.driver import CallDriver
 from ivr.call.ears import VoiceDetector
 from ivr.call.events import CallEvent
-from ivr.desk.overhearing import Heard, Overhearing
+from ivr.desk.overhearing import Overhearing
 from ivr.desk.talks import Talk, Talks
 from ivr.dialog.assist import Advice, advise
 from ivr.dialog.bundle import Bundle
@@ -28,7 +28,7 @@ from ivr.service.recognition import LiveRecognition
 
 _log = logging.getLogger(__name__)
 SAID: Final = "talk.said"
-"""Journal line of what a human said, or was told by the caller: `speaker`, `text`, `start_ms`, `confidence`."""
+"""Journal line of what a human said, or was told by the caller: `speaker`, `text`, `confidence`, `length_ms`."""
 WRITTEN: Final = "chat.said"
 """The same in a chat."""
 BUSY_MS: Final = 500.0
@@ -144,12 +144,16 @@ class LiveAssist:
     def drop(self, handle: Handle) -> None:
         self._recognition.drop_aside(handle)
 
-    def said(self, helped: Helped, speaker: str, transcript: Transcript, onset_ms: int) -> None:
+    def said(self, helped: Helped, speaker: str, transcript: Transcript, length_ms: int) -> None:
         helped.partial.pop(speaker, None)
         if transcript.text.strip():
             helped.driver.note(
-                SAID, {"speaker": speaker, "text": transcript.text, "confidence": round(transcript.confidence, 3)}
-            )
+                SAID,
+                {
+                    "speaker": speaker, "text": transcript.text, "confidence": round(transcript.confidence, 3),
+                    "length_ms": length_ms,
+                },
+            )  # fmt: skip
             self._add(helped, speaker, transcript.text)
         else:
             self._changed(helped)
@@ -202,16 +206,18 @@ class _Side:
         self._assist, self._helped, self._speaker = assist, helped, speaker
         self._ear = Overhearing(detector)
         self._handle: Handle | None = None
+        self._length: list[int] = []
 
     def hear(self, block: Samples) -> None:
         """From the call's tick."""
         heard = self._ear.hear(block)
         if heard.begins:
-            self._begin(heard)
+            self._begin()
         if self._handle is not None:
             if heard.audio is not None and len(heard.audio):
                 self._handle.feed(heard.audio)
             if heard.ends:
+                self._length.append(heard.length_ms)
                 self._handle.finish()
                 self._handle = None
 
@@ -221,16 +227,20 @@ class _Side:
             self._handle.finish()
             self._handle = None
 
-    def _begin(self, heard: Heard) -> None:
+    def _begin(self) -> None:
+        length_ms: list[int] = []
+        """Known when the utterance has ended."""
+
         def told(transcript: Transcript | None) -> None:
             if transcript is None:
                 self._helped.partial.pop(self._speaker, None)
             elif transcript.final:
-                self._assist.said(self._helped, self._speaker, transcript, heard.onset_ms)
+                self._assist.said(self._helped, self._speaker, transcript, length_ms[0] if length_ms else 0)
             else:
                 self._assist.partial(self._helped, self._speaker, transcript.text)
 
         self._handle = self._assist.open(self._helped, told)
+        self._length = length_ms
 
 
 def _tap(talk: Talk, sides: list[_Side]) -> None:
