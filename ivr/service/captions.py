@@ -66,7 +66,7 @@ class Captions:
         elif kind == "state":
             self.state = {**self.state, "state": str(data["state"])}
             self._tell(self.state)
-        if kind != "key" and kind.startswith(("prompt.", "turn.", "listen")):
+        if kind in ("prompt.start", "turn.commit", "listen"):
             self._keys = ""
 
     def _line(self, number: str, speaker: str, text: str) -> None:
