@@ -20,7 +20,7 @@ from ivr.call.events import (
 )
 from ivr.call.grammar import closed_answer
 from ivr.call.settings import CallSettings
-from ivr.dialog.events import Expectation, ListenSettings, Understood
+from ivr.dialog.events import Expectation, Heard, ListenSettings, Spoken, Understood
 from ivr.dialog.hints import Hint
 from ivr.turn.endpoint import Completeness, EndpointDecision, Endpointer, EndpointSettings, PauseStatistics
 from ivr.turn.gate import Activity
@@ -94,6 +94,17 @@ class LastTurn:
     voice_end: int
     committed_at: int
     text: str
+    partial: str
+    """The last words the recogniser told before it was sure; empty if it tells none."""
+
+
+def heard_event(hearing: Hearing, now_ms: int) -> Heard:
+    """What the dialog is told of an utterance that was understood."""
+    assert hearing.final is not None
+    assert hearing.understood is not None
+    hypotheses = tuple(Spoken(h.text, h.confidence) for h in hearing.final.hypotheses)
+    language = hearing.understood.language or hearing.final.language
+    return Heard(now_ms, hypotheses, hearing.understood, language, hearing.prompt_share, hearing.loudness_dbfs)
 
 
 class Listener:
@@ -199,6 +210,15 @@ class Listener:
         hearing.worked_from = self._core.now if speculative else None
         self._core.emit(FinishRecognition(hearing.id, speculative))
         self._core.arm("recognition", self._settings.recognition_timeout_ms)
+
+    def log_won(self, hearing: Hearing, prompt_at: int) -> None:
+        """How much sooner the answer is heard because it was worked out while the silence was waited for; `prompt_at`
+        is when its sound had come."""
+        if hearing.worked_from is None:
+            return
+        ready = max(hearing.understood_at, prompt_at)
+        won = to_ms(min(ready, self._core.now) - hearing.worked_from)
+        self._core.log("turn.speculation", {"utterance": hearing.id, "used": True, "won_ms": won})
 
     def learn_pause(self, ms: float) -> None:
         """The caller made a pause in which his turn was ended."""

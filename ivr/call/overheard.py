@@ -1,9 +1,11 @@
-"""Words that were heard while a prompt played: are they for the dialog, or a back-channel, or the prompt's own echo?"""
+"""What words mean to turn-taking: an answer or a part of one; a back-channel, the prompt's own echo, nothing new."""
 
 from __future__ import annotations
 
+from ivr.call.events import FinalTranscript, PartialTranscript
 from ivr.call.hearing import Hearing
 from ivr.call.vocabulary import Vocabulary
+from ivr.turn.endpoint import Completeness
 
 ECHO_DELAY_MS = 500
 """So late a prompt may come back (speaker-phones, mobile networks: ITU-T G.131 takes 300 ms for the worst)."""
@@ -24,6 +26,16 @@ def why_ignored(text: str, hearing: Hearing, said: str, words: Vocabulary) -> st
     return "echo of the prompt" if is_echo(text, said) else ""
 
 
+def completeness_of(event: PartialTranscript | FinalTranscript, hearing: Hearing, words: Vocabulary) -> Completeness:
+    """What a transcript means to the question it answers."""
+    if event.meaning:
+        return Completeness(event.meaning)
+    if isinstance(event, PartialTranscript):
+        return words.completeness(event.text, hearing.question.expectation)
+    best = event.hypotheses[0].text if event.hypotheses else ""
+    return words.completeness(best, hearing.question.expectation)
+
+
 def is_echo(text: str, said: str) -> bool:
     """Whether the words are those that were being said just then.
 
@@ -36,8 +48,9 @@ def is_echo(text: str, said: str) -> bool:
 
 
 def says_more(text: str, before: str) -> bool:
-    """Whether a transcript of both parts of a turn has words that the first part had not."""
-    return len(_units(text)) > len(_units(before)) or not set(_units(text)) <= set(_units(before))
+    """Whether a transcript of both parts of a turn has more words than that of the first, or as many and others."""
+    both, first = _units(text), _units(before)
+    return len(both) > len(first) or (len(both) == len(first) and both != first)
 
 
 def _units(text: str) -> list[str]:

@@ -20,15 +20,15 @@ from ivr.call.events import (
     Understand,
     UtteranceUnderstood,
 )
-from ivr.call.hearing import Hearing, LastTurn, Listener
+from ivr.call.hearing import Hearing, LastTurn, Listener, heard_event
 from ivr.call.interpreter import DialogRunner, Plan
-from ivr.call.overheard import ECHO_DELAY_MS, says_more, why_ignored
+from ivr.call.overheard import ECHO_DELAY_MS, completeness_of, says_more, why_ignored
 from ivr.call.settings import CallSettings
 from ivr.call.speaker import Speaker
 from ivr.call.vocabulary import Vocabulary
 from ivr.dialog import events as dialog
 from ivr.turn.barge_in import BargeIn, BargeInAction, BargeInPolicy, BargeInState
-from ivr.turn.endpoint import Completeness, EndpointDecision
+from ivr.turn.endpoint import EndpointDecision
 from ivr.turn.gate import Activity, SpeechGate
 
 NO_WORDS = "no words"
@@ -53,7 +53,7 @@ class Turns:
         self._last: LastTurn | None = None
         self._discard = ""
         self._noises = 0
-        self._streams: set[str] = set()
+        self._streams: set[str] = set(settings.streams)
         """Languages whose recogniser has told words while they were spoken."""
         self._wordless = False
         """Voice was heard that held no words: music, a television. Voice alone proves nothing on this line."""
@@ -206,16 +206,7 @@ class Turns:
         hearing = self._listener.current
         if hearing is None or not isinstance(event, (PartialTranscript, FinalTranscript)):
             return ""
-        return self._completeness(event, hearing).value
-
-    def _completeness(self, event: PartialTranscript | FinalTranscript, hearing: Hearing) -> Completeness:
-        if event.meaning:
-            return Completeness(event.meaning)
-        if isinstance(event, PartialTranscript):
-            text = event.text
-        else:
-            text = event.hypotheses[0].text if event.hypotheses else ""
-        return self._words.completeness(text, hearing.question.expectation)
+        return completeness_of(event, hearing, self._words).value
 
     def partial(self, event: PartialTranscript) -> None:
         hearing = self._hearing(event.utterance)
@@ -224,8 +215,8 @@ class Turns:
         self._streams.add(hearing.question.expectation.language)
         self._wordless = False
         hearing.partial = event.text
-        hearing.completeness = self._completeness(event, hearing)
-        if self._why_ignored(event.text, hearing):
+        hearing.completeness = completeness_of(event, hearing, self._words)
+        if self._why_ignored(event.text, hearing, "" if hearing.goes_on is None else hearing.goes_on.partial):
             return
         if hearing.goes_on is not None and not self._speaker.busy:
             self._take_back(hearing)
@@ -245,9 +236,10 @@ class Turns:
         played = self._speaker.played_samples()
         self._act(self._barge_in.words(count, self._policy(hearing), hot, played), "words")
 
-    def _why_ignored(self, text: str, hearing: Hearing) -> str:
-        """Why these words are not for the dialog; empty if they are."""
-        if hearing.goes_on is not None and not says_more(text, hearing.goes_on.text):
+    def _why_ignored(self, text: str, hearing: Hearing, before: str) -> str:
+        """Why these words are not for the dialog; empty if they are. `before` = what the same pass of the recogniser
+        made of the turn that this may go on with."""
+        if hearing.goes_on is not None and not says_more(text, before or hearing.goes_on.text):
             return "nothing new"
         return why_ignored(text, hearing, self._speaker.said_since(hearing.heard_from(ECHO_DELAY_MS)), self._words)
 
@@ -259,9 +251,10 @@ class Turns:
         self._recogniser_failures = 0
         hearing.final = event
         text = event.hypotheses[0].text if event.hypotheses else ""
-        self._discard = self._why_ignored(text, hearing) if text.strip() else NO_WORDS
+        before = "" if hearing.goes_on is None else hearing.goes_on.text
+        self._discard = self._why_ignored(text, hearing, before) if text.strip() else NO_WORDS
         if not self._discard:
-            hearing.completeness = self._completeness(event, hearing)
+            hearing.completeness = completeness_of(event, hearing, self._words)
             if hearing.goes_on is not None and not self._take_back(hearing):
                 return
             if self._speaker.busy:
@@ -283,7 +276,7 @@ class Turns:
         if self._is_unwanted(hearing):
             self._discard = "no hotword"
         else:
-            self._plan = self._dialog.plan(self._heard(hearing))
+            self._plan = self._dialog.plan(heard_event(hearing, self._core.now_ms))
         self._advance(hearing)
 
     def _is_unwanted(self, hearing: Hearing) -> bool:
@@ -375,25 +368,16 @@ class Turns:
         elif not self._speaker.busy:
             self._core.arm("noinput", 0)
 
-    def _heard(self, hearing: Hearing) -> dialog.Heard:
-        assert hearing.final is not None
-        assert hearing.understood is not None
-        hypotheses = tuple(dialog.Spoken(h.text, h.confidence) for h in hearing.final.hypotheses)
-        language = hearing.understood.language or hearing.final.language
-        return dialog.Heard(
-            self._core.now_ms, hypotheses, hearing.understood, language, hearing.prompt_share, hearing.loudness_dbfs
-        )
-
     def _commit(self, hearing: Hearing) -> None:
         assert hearing.final is not None
-        plan = self._plan or self._dialog.plan(self._heard(hearing))
+        plan = self._plan or self._dialog.plan(heard_event(hearing, self._core.now_ms))
         if self._speaker.busy and self._barge_in.state is not BargeInState.STOPPED:
             self._speaker.stop("answer")
         text = hearing.final.hypotheses[0].text
         # A turn that was cut for its length is over, whatever is said next: it would only be cut again.
         turn = LastTurn(
             self._dialog.snapshot(), hearing.question, list(hearing.audio), hearing.onset, self._gate.last_voice_at,
-            self._core.now, text,
+            self._core.now, text, hearing.partial,
         )  # fmt: skip
         self._last = None if hearing.too_long else turn
         shown = "•" * len(text) if self._dialog.sensitive else text
@@ -409,18 +393,10 @@ class Turns:
                 "language": hearing.final.language,
             },
         )
-        self._log_speculation(hearing)
+        self._listener.log_won(hearing, self._speaker.ready_at())
         self._done(hearing)
         self._noises = 0
         self._dialog.commit(plan)
-
-    def _log_speculation(self, hearing: Hearing) -> None:
-        """How much sooner the answer is heard because it was worked out while the silence was waited for."""
-        if hearing.worked_from is None:
-            return
-        ready = max(hearing.understood_at, self._speaker.ready_at())
-        won = to_ms(min(ready, self._core.now) - hearing.worked_from)
-        self._core.log("turn.speculation", {"utterance": hearing.id, "used": True, "won_ms": won})
 
     def _done(self, hearing: Hearing) -> None:
         self._listener.close(cancel=not hearing.ended)

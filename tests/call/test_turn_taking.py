@@ -239,6 +239,7 @@ CONTEXT = dialog.CallContext("call-1", "100", "200", "en", "2026-11-22T10:00:00+
 def test_more_words_or_other_words() -> None:
     assert says_more("yes please", "yes")
     assert says_more("no", "yes")
+    assert not says_more("an go", "and so my fellow americans")  # the first partials of what is read again
     assert not says_more("yes", "yes")
     assert not says_more("i want to", "i want to pay")
     assert says_more("报失卡", "报失")
