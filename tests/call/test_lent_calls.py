@@ -85,5 +85,5 @@ def test_the_bot_speaks_while_they_talk() -> None:
     sim.session.receive_event(call.AgentSays("Your card is on its way.", "en", "ann"))
     assert sim.session.state is CallState.BRIDGED
     sim.wait(1000)
-    assert [event.data["text"] for event in sim.of("prompt.start")] == ["Your card is on its way."]
+    assert [event["text"] for event in sim.of("prompt.start")] == ["Your card is on its way."]
     assert sim.session.state is CallState.BRIDGED
