@@ -21,12 +21,14 @@ _ZH = re.compile(
     rf"|(?P<bare>{_ZH_NUMBER})(?![\d点号月日年天个位])"
 )
 _EN_UNIT = r"dollars?|bucks?|pounds?|quid|euros?|yuan|rmb|renminbi|kuai|usd|gbp|eur|cny"
+_NO_CENTS = r"(?:days?|weeks?|months?|years?|hours?|minutes?|times|o'clock|am|pm|a\.m|p\.m|percent|(?:january|february|march|april|may|june|july|august|september|october|november|december)\b)|%"
+"""After these a number beside the unit is none of its cents: `five hundred yuan three days ago`."""
 _WORDS = {"a": 1.0, "an": 1.0, "half a": 0.5, "half an": 0.5, "半": 0.5}
 _EN_NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _EN = re.compile(
     rf"\bnot (?P<refused>{_EN_NUMBER}),? (?P<instead>{_EN_NUMBER})(?![\d.])(?! (?:st|nd|rd|th)\b)(?: (?:{_EN_UNIT})\b)?"
     rf"|(?P<spelt>(?<!\d )\d(?: \d){{2,5}})(?!\d)(?! \d)(?: (?:{_EN_UNIT})\b)?"
-    rf"|(?P<sign>[$£€¥]\s*)?(?P<main>{_EN_NUMBER}|\bhalf an?\b|\ban?\b)\s*(?P<unit>{_EN_UNIT})\b(?:\s*(?:and\s+)?(?P<cents>\d{{1,2}})\s*(?:cents?|pence|p|fen)?\b(?!\s*(?:dollars|st|nd|rd|th)))?"
+    rf"|(?P<sign>[$£€¥]\s*)?(?P<main>{_EN_NUMBER}|\bhalf an?\b|\ban?\b)\s*(?P<unit>{_EN_UNIT})\b(?:\s*(?:and\s+)?(?P<cents>\d{{1,2}})\s*(?:cents?|pence|p|fen)?\b(?!\s*(?:dollars|st|nd|rd|th|{_NO_CENTS})))?"
     rf"|[$£€¥]\s*(?P<symbol>{_EN_NUMBER})"
     rf"|(?P<cents_only>{_EN_NUMBER})\s*(?:cents?|pence|fen)\b|(?P<jiao>\d)\s*(?:jiao|mao)\b(?:\s*(?:and\s+)?(?P<fen>\d)\s*fen\b)?"
     rf"|(?P<first>{_EN_NUMBER})\s+(?P<second>\d{{2}})(?!\s*(?:\d|st\b|nd\b|rd\b|th\b|percent|%))\b(?:\s+(?P<pair_unit>{_EN_UNIT}))?"

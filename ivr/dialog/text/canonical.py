@@ -39,13 +39,22 @@ def canonical(text: str, language: str) -> Canonical:
 def _replace(source: str, numbers: Iterable[tuple[int, int, str]]) -> Canonical:
     out: list[str] = []
     spans: list[tuple[int, int]] = []
-    at = 0
+    at = before = 0
     for start, end, digits in numbers:
         out.append(source[at:start])
         spans.extend((i, i + 1) for i in range(at, start))
+        if start and start == at and _apart(source, before, end):
+            out.append(" ")
+            spans.append((start, start))
         out.append(digits)
         spans.extend([(start, end)] * len(digits))
-        at = end
+        at, before = end, start
     out.append(source[at:])
     spans.extend((i, i + 1) for i in range(at, len(source)))
     return Canonical("".join(out), source, tuple(spans))
+
+
+def _apart(source: str, before: int, end: int) -> bool:
+    """Does a number that ends at `end` stay apart from the one before it, begun at `before`? So in 周三两百三 and
+    五百三天前; digits said in groups (四十四十二) do not."""
+    return source[before - 1 : before] in ("周", "期", "拜") or source[end : end + 1] in ("天", "号", "月", "年")

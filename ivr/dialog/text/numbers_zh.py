@@ -15,6 +15,8 @@ _N = "[" + "".join(char for char, value in DIGITS.items() if value) + "]"
 _SECTION = f"(?:{_N}千)?[零〇]?(?:{_N}百)?[零〇]?(?:{_N}?十)?[零〇]?{_N}?"
 _CARDINAL = re.compile(f"(?:(?P<yi>{_SECTION})亿)?[零〇]?(?:(?P<wan>{_SECTION})万)?(?P<rest>{_SECTION})")
 _SHORT = re.compile(f"(?P<unit>[百千万亿])(?P<digit>{_N})$")
+_COUNTED = frozenset("天号月点年")
+"""What is never counted in the short form: 五百三天前 is an amount and a day."""
 _ARABIC = re.compile(
     r"(?P<number>\d+(?:,\d{3})+|\d+)(?P<fraction>\.\d+)?(?:(?P<unit>[十百千万亿])(?P<short>\d)?(?![\d号年月日点]))?"
 )
@@ -100,6 +102,8 @@ def _read_cardinal(text: str, at: int) -> tuple[int, str]:
         return match.end(), str(DIGITS[whole])
     total = _section(match["yi"]) * 100_000_000 + _section(match["wan"]) * 10_000 + _section(match["rest"])
     short = _SHORT.search(whole)
+    if short and text[match.end() : match.end() + 1] in _COUNTED:  # 五百 + 三天前
+        return match.end() - 1, str(total - DIGITS[short["digit"]])
     if short:  # 三百五: the last digit counts tenths of the unit before it
         digit = DIGITS[short["digit"]]
         total += digit * _UNIT_VALUES[short["unit"]] // 10 - digit

@@ -111,3 +111,14 @@ def test_homophones_share_their_key() -> None:
     assert sound("花呗", "zh") == sound("花贝", "zh")
     assert sound("张三", "zh") == sound("脏山", "zh")
     assert sound("blue", "en") == sound("blew", "en")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [("上周三两百三", "上周3 230"), ("五百三天前", "500 3天前"), ("五百三", "530"), ("四十四十二", "4412")],
+)
+def test_a_day_does_not_run_into_the_amount_beside_it(text: str, read: str) -> None:
+    found = canonical(text, "zh")
+    assert found.text == read
+    assert len(found.spans) == len(found.text)
+    assert found.span(0, len(found.text)) == (0, len(text))
