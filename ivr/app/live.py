@@ -24,6 +24,7 @@ from ivr.backend.client import BackendClient
 from ivr.call.driver import CallDriver
 from ivr.call.settings import CallSettings
 from ivr.config import Config
+from ivr.console.api.care import CALLS_BACK
 from ivr.console.app import add_console, report_route
 from ivr.console.context import Console
 from ivr.console.health import add_routes
@@ -272,6 +273,7 @@ class Service:
     async def _open_http(self) -> None:
         app = web.Application()
         add_routes(app, self)
+        app[CALLS_BACK] = self.desk.callbacks
         bundles = report_route("bundles", "Bundles in use, and the calls on each", self.bundles_status)
         overlay = report_route("overlay", "What the ops overlay changes now", self.live.status)
         add_console(app, self.console, (bundles, overlay))

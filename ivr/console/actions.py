@@ -17,6 +17,7 @@ from ivr.console.views import agent_view
 from ivr.errors import InputError
 from ivr.store import records
 from ivr.store.models import CallRow, TicketRow
+from ivr.store.ticket_fields import check_fields
 from ivr.store.tickets import NewTicket
 from ivr.store.users import Signed, check_user
 
@@ -200,6 +201,7 @@ async def create_ticket(request: web.Request, draft: TicketDraft) -> str:
     new = NewTicket(
         call_id=draft.call_id, caller=draft.caller, phone=draft.phone or draft.caller, topic=draft.topic,
         language=draft.language, priority=draft.priority, due_at=zoned(draft.due_at),
+        fields=check_fields(console.tickets.own_fields, draft.fields),
         reason=packet.reason if packet else "", packet=packet.model_dump(mode="json") if packet else {},
     )  # fmt: skip
     number = await console.tickets.create(new, signed.user)

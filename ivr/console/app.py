@@ -9,6 +9,7 @@ from functools import cache
 from aiohttp import web
 
 from ivr.console.api import calls as api_calls
+from ivr.console.api import care as api_care
 from ivr.console.api import events as api_events
 from ivr.console.api import floor as api_floor
 from ivr.console.api import people as api_people
@@ -33,7 +34,7 @@ async def _openapi(request: web.Request) -> web.Response:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/openapi.json", _openapi, EVERYBODY, "This description", "api"),
-    *api_people.ROUTES, *api_calls.ROUTES, *api_floor.ROUTES, *api_talks.ROUTES, *api_tickets.ROUTES,
+    *api_people.ROUTES, *api_calls.ROUTES, *api_floor.ROUTES, *api_talks.ROUTES, *api_tickets.ROUTES, *api_care.ROUTES,
     *api_events.ROUTES, *api_phone.ROUTES, *api_visitors.ROUTES, *visitors.ROUTES, *phone.ROUTES,
     *account.ROUTES, *floor.ROUTES, *talks.ROUTES, *tickets.ROUTES, *calls.ROUTES, *admin.ROUTES,
 )  # fmt: skip

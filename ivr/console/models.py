@@ -408,6 +408,51 @@ class TicketList(Model):
     tickets: list[Ticket]
 
 
+class Callback(Model):
+    """Someone who is to be called back, or was."""
+
+    id: str
+    phone: str
+    queue: str
+    state: str
+    tries: int
+    reason: str
+    ticket: str
+    call_id: str
+    created_at: datetime
+    due_at: datetime
+
+
+class CallbackList(Model):
+    callbacks: list[Callback]
+
+
+class CallbackAsked(Model):
+    id: str
+
+
+class Erased(Model):
+    removed: dict[str, int] = Field(description="How much was forgotten, by kind.")
+
+
+class Message(Model):
+    """A message to another system."""
+
+    id: str
+    event: str
+    endpoint: str
+    state: str
+    tries: int
+    status: int = Field(description="HTTP status of the last answer; 0 = none came.")
+    error: str
+    created_at: datetime
+    done_at: datetime | None
+
+
+class MessageList(Model):
+    messages: list[Message]
+
+
 class TicketDraft(Model):
     topic: str = Field(min_length=1, max_length=2000)
     phone: str = Field(default="", max_length=100)
@@ -416,6 +461,7 @@ class TicketDraft(Model):
     priority: Priority = "normal"
     call_id: str = Field(default="", max_length=200)
     due_at: datetime | None = None
+    fields: dict[str, JsonValue] = Field(default_factory=dict, description="The hotline's own (desk.ticket_fields).")
 
 
 class TicketChange(Model):
@@ -427,6 +473,7 @@ class TicketChange(Model):
     topic: str | None = Field(default=None, min_length=1, max_length=2000)
     phone: str | None = Field(default=None, max_length=100)
     due_at: datetime | None = Field(default=None, description="null removes it.")
+    fields: dict[str, JsonValue] | None = Field(default=None, description="Those that change; null empties one.")
     note: str = Field(default="", max_length=10_000)
 
 

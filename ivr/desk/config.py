@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ivr.acd.config import ANY_SKILL, MAX_LEVEL, AgentConfig, FloorConfig, Overflow, QueueConfig, Strategy
 from ivr.acd.hours import OpeningHours
 from ivr.errors import ConfigError
+from ivr.store.ticket_fields import TicketField
 
 Seconds = Annotated[float, Field(ge=0)]
 
@@ -77,6 +78,9 @@ class DeskConfig(_Section):
     ageing_s: float = Field(default=60.0, gt=0, description="Waiting so long weighs as much as one level of priority.")
     tell_every_s: float = Field(default=10.0, gt=0, description="Callers are told of changes at most so often.")
     refer_limit_s: float = Field(default=45.0, gt=0, description="A transfer without a word counts as unknown then.")
+    ticket_fields: dict[str, TicketField] = Field(
+        default_factory=dict, description="The hotline's own fields of tickets; empty = whatever the bot keeps there."
+    )
     from_domain: str = Field(default="", description="Show agents the caller's number as sip:NUMBER@from_domain.")
     contacts: dict[str, str] = Field(
         default_factory=dict, description="Whom callers may be transferred to beside agents: {name: SIP address}."

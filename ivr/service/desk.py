@@ -131,7 +131,7 @@ class ServiceDesk:
         shared = config.store.shared
         if shared or (shared is None and not self._store.database.is_sqlite):
             self.desk.share(SharedFloor(self._store, config.store.lease_s))
-        self.tickets = Tickets(self._store)
+        self.tickets = Tickets(self._store, own_fields=config.desk.ticket_fields)
         self.webhooks = Webhooks(config.webhooks, self._store)
         self.tickets.listeners.append(self._tell_ticket)
         self.calls = CallList(self._store, self._tell_ended)

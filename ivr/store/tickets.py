@@ -17,6 +17,7 @@ from ivr.errors import InputError, StoreError
 from ivr.store import records
 from ivr.store.models import TicketEventRow, TicketRow
 from ivr.store.store import Store
+from ivr.store.ticket_fields import Fields, check_fields, missing, read_from_bot
 
 STATES: Final = ("open", "assigned", "waiting", "done")
 EDITABLE: Final = frozenset({"state", "assignee", "due_at", "priority", "topic", "phone", "fields"})
@@ -47,9 +48,11 @@ class NewTicket:
 class Tickets:
     """`digits` = length of the numbers that callers are told."""
 
-    def __init__(self, store: Store, digits: int = 6) -> None:
+    def __init__(self, store: Store, digits: int = 6, own_fields: Fields | None = None) -> None:
         self._store = store
         self._digits = digits
+        self.own_fields: Fields = own_fields or {}
+        """The hotline's own, by name."""
         self._kept: dict[str, str] = {}
         """Idempotency key -> number of tickets that went to the spool."""
         self.listeners: list[Callable[[str, Mapping[str, Any]], None]] = []
@@ -113,7 +116,8 @@ class Tickets:
             "id": uuid4().hex, "number": number, "idempotency_key": new.idempotency_key[:200] or None,
             "call_id": new.call_id, "caller": new.caller, "phone": new.phone, "topic": new.topic,
             "language": new.language, "priority": new.priority, "reason": new.reason, "due_at": new.due_at,
-            "fields": new.fields, "packet": new.packet, "created_at": now, "updated_at": now, "state": "open",
+            "fields": read_from_bot(self.own_fields, new.fields), "packet": new.packet, "created_at": now,
+            "updated_at": now, "state": "open",
         }  # fmt: skip
 
     async def get(self, number: str) -> TicketRow | None:
@@ -152,6 +156,11 @@ class Tickets:
         row = session.scalar(select(TicketRow).where(TicketRow.number == number))
         if row is None:
             raise InputError(f"no ticket has the number {number[:20]!r}")
+        if "fields" in changes:
+            own = {**row.fields, **check_fields(self.own_fields, changes["fields"] or {})}
+            changes = {**changes, "fields": {name: value for name, value in own.items() if value is not None}}
+        if changes.get("state") == "done" and (empty := missing(self.own_fields, changes.get("fields", row.fields))):
+            raise InputError(f"fields.{empty[0]}: has to be filled in before the ticket is closed")
         now, before = self._store.clock(), row.updated_at
         changed = {name: [_plain(getattr(row, name)), _plain(value)] for name, value in changes.items()}
         changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}

@@ -15,6 +15,7 @@ from ivr.errors import InputError
 from ivr.store import tickets as module
 from ivr.store.database import sqlite_url
 from ivr.store.store import Store
+from ivr.store.ticket_fields import TicketField
 from ivr.store.tickets import NewTicket, Tickets
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -126,3 +127,45 @@ def rename(folder: Path, old: str, new: str) -> None:
     with sqlite3.connect(folder / "ivr.db") as connection:
         connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
     connection.close()
+
+
+FIELDS = {
+    "amount": TicketField(type="number", required=True),
+    "day": TicketField(type="date"),
+    "kind": TicketField(type="choice", choices=("card", "loan")),
+    "urgent": TicketField(type="yes_no"),
+    "note": TicketField(),
+}
+
+
+def test_fields_of_the_hotlines_own(tmp_path: Path) -> None:
+    async def work(store: Store, _: Tickets) -> None:
+        tickets = Tickets(store, own_fields=FIELDS)
+        said = {"amount": "12.5", "kind": "a thing", "urgent": "是", "heard": "x"}
+        number = await tickets.create(NewTicket(fields=said))
+        row = await tickets.get(number)
+        assert row is not None
+        assert row.fields == {"amount": 12.5, "kind": "a thing", "urgent": True, "heard": "x"}, "the bot loses nothing"
+        row = await tickets.change(number, "ann", fields={"kind": "card", "day": "2026-12-01", "urgent": None})
+        assert row.fields == {"amount": 12.5, "kind": "card", "day": "2026-12-01", "heard": "x"}
+        assert row.history[-1].data["fields"][0]["kind"] == "a thing"
+        for given, message in (
+            ({"colour": "red"}, "fields.colour: no such field (amount, day, kind, urgent, note)"),
+            ({"amount": "much"}, "fields.amount: a number is needed, not 'much'"),
+            ({"amount": float("nan")}, "fields.amount: a number is needed, not 'nan'"),
+            ({"day": "tomorrow"}, "fields.day: a day like 2026-11-22 is needed, not 'tomorrow'"),
+            ({"kind": "boat"}, "fields.kind: 'boat' is none of card, loan"),
+            ({"urgent": "perhaps"}, "fields.urgent: yes or no is needed, not 'perhaps'"),
+            ({"note": ["a"]}, "fields.note: text is needed"),
+            ({"note": "x" * 2001}, "fields.note: longer than 2000 characters"),
+        ):
+            with pytest.raises(InputError) as caught:
+                await tickets.change(number, "ann", fields=given)
+            assert str(caught.value) == message
+        await tickets.change(number, "ann", fields={"amount": None})
+        with pytest.raises(InputError, match=r"fields\.amount: has to be filled in before the ticket is closed"):
+            await tickets.change(number, "ann", state="done")
+        row = await tickets.change(number, "ann", state="done", fields={"amount": 3})
+        assert (row.state, row.fields["amount"]) == ("done", 3)
+
+    with_tickets(tmp_path, work)
