@@ -72,12 +72,19 @@ async def _serve(service: Service) -> int:
 def _tell(service: Service) -> None:
     hotline = service.bundle.definition.hotline.hotline
     print(f"\n{hotline} is answering.", flush=True)
+    host, port = service.http_address
+    if service.config.browser.enabled:
+        print(f"  open   http://{_reachable(host)}:{port}/  to call it, or chat, from a browser", flush=True)
     for name, (host, port) in service.sip.addresses.items():
         transport = "" if name == "UDP" else f";transport={name.lower()}"
         print(f"  call   sip:hotline@{host}:{port}{transport}", flush=True)
-    host, port = service.http_address
     print(f"  look   http://{host}:{port}/  (/readyz, /metrics)", flush=True)
     if service.setup_path:
         print(f"  admin  http://{host}:{port}{service.setup_path}  sets up the first one; works once", flush=True)
     print(f"  files  {service.data.resolve()}", flush=True)
     print("  stop   Ctrl-C\n", flush=True)
+
+
+def _reachable(host: str) -> str:
+    """An address that a browser on this machine can open, for one that stands for all."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104

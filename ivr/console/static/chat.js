@@ -15,6 +15,7 @@
   const keep = (value) => { try { if (value) sessionStorage.setItem(KEPT, JSON.stringify(value)); else sessionStorage.removeItem(KEPT); } catch { /* private mode: a reload begins anew */ } };
   const fail = (message) => { problem.textContent = message; problem.hidden = !message; };
   const show = () => {
+    root.classList.toggle("on", on || state === "ended");
     begin.hidden = on || state === "ended";
     write.hidden = leave.hidden = !on;
     again.hidden = state !== "ended";
