@@ -37,6 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--given", metavar="FILE", type=Path, help="YAML with `actions` and `queues` as in a test's `given`: no backend"
     )
     parser.add_argument("--backend", metavar="URL", default="", help="base URL for every ${NAME} of actions.yaml")
+    parser.add_argument("--sparse", action="store_true", help="understand by n-grams alone: begins sooner")
     parser.add_argument("--why", action="store_true", help="show the decisions of every turn")
     parser.set_defaults(run=run)
 
@@ -45,13 +46,13 @@ def run(args: argparse.Namespace) -> int:
     """Exit 0 when the call came to an end, 2 when the input ended first."""
     import datetime as dt
 
+    from ivr.cli.understand import build_hotline
     from ivr.dialog import events as ev
-    from ivr.dialog.bundle import build
     from ivr.dialog.testing.backend import GivenBackend, queue_status
     from ivr.dialog.testing.simulator import Simulator
     from ivr.errors import ConfigError
 
-    bundle = build(args.folder)
+    bundle = build_hotline(args.folder, sparse=args.sparse)
     if args.lang and args.lang not in bundle.program.languages:
         raise ConfigError(f"--lang {args.lang}: the hotline speaks {', '.join(bundle.program.languages)}")
     now = args.now or dt.datetime.now().astimezone().isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ivr.errors import ConfigError
+from ivr.cli.schema import write_reference
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -107,13 +107,4 @@ def _cell(text: str) -> str:
 
 
 def _markdown(page: Path | None) -> int:
-    text = markdown()
-    if page is None:
-        print(text, end="")
-        return 0
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ConfigError(f"{page} has no place for the reference: put `{BEGIN}` and `{END}` into it")
-    page.write_text(before + text.rstrip("\n") + after, encoding="utf-8")
-    return 0
+    return write_reference(page, markdown(), BEGIN, END)

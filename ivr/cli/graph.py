@@ -40,12 +40,12 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.flow:
         graphs = [each for each in graphs if each.flow in args.flow]
-    data = json.dumps(graph.as_json(definition, graphs), ensure_ascii=False, indent=1)
+    data = json.dumps(graph.as_json(definition, graphs, coverage), ensure_ascii=False, indent=1)
     if args.json:
         print(data)
         return 0
     output: Path = args.output or Path(f"{definition.hotline.hotline}.html")
-    shown = graphs if args.flow else [graph.overview(definition), *graphs]
+    shown = graphs if args.flow else [graph.overview(definition, coverage), *graphs]
     texts = {
         ".svg": lambda: drawing.svg(shown),
         ".html": lambda: drawing.html(definition.hotline.hotline, shown),

@@ -65,13 +65,18 @@ def _write(found: dict[str, Any], output: Path, folder: Path | None) -> int:
 def _markdown(page: Path | None) -> int:
     from ivr.dialog.reference import BEGIN, END, markdown
 
-    text = markdown()
+    return write_reference(page, markdown(), BEGIN, END)
+
+
+def write_reference(page: Path | None, text: str, begin: str, end: str) -> int:
+    """Put `text` (which brings both marks) in place of what stands between the marks of `page`; print it where no page
+    is given. ConfigError for a page without the marks."""
     if page is None:
         print(text, end="")
         return 0
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ConfigError(f"{page} has no place for the reference: put `{BEGIN}` and `{END}` into it")
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ConfigError(f"{page} has no place for the reference: put `{begin}` and `{end}` into it")
     page.write_text(before + text.rstrip("\n") + after, encoding="utf-8")
     return 0

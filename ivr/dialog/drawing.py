@@ -24,6 +24,7 @@ svg{font:12px system-ui,'Noto Sans CJK SC',sans-serif;background:#fff}
 .yes rect{stroke-width:2.5;stroke:#2e8b45}.no rect{stroke-dasharray:5 3;stroke:#c0392b;stroke-width:2.5}
 .e{fill:none;stroke:#7d8a97;stroke-width:1.3}.e.event{stroke-dasharray:4 3;stroke:#a8437f}
 .e.no{stroke:#c0392b;stroke-dasharray:2 4}h1,h2{font-family:system-ui,sans-serif}
+.r{fill:#c0392b;font-size:9px}
 .l{fill:#4a5662;font-size:10px;paint-order:stroke;stroke:#fff;stroke-width:3px}
 """
 _MARKER = (
@@ -105,14 +106,16 @@ def _node(place: Placed) -> str:
     node = place.node
     x, y = _corner(place)
     words = escape(shorten(node.text))
-    tip = escape(" ".join(part for part in (node.source, node.text) if part))
+    untried = f"not tried: {', '.join(node.untried)}" if node.untried else ""
+    tip = escape(" ".join(part for part in (node.source, node.text, untried) if part))
+    rungs = f'<text class="r" x="10" y="50">{escape(shorten(untried))}</text>' if untried else ""
     classes = f"n {escape(node.kind)}{_covered(node.covered)}"
     title = escape(shorten(node.title, 24))
     return (
         f'<g class="{classes}" transform="translate({x:.1f} {y})"><title>{tip}</title>'
         f'<rect width="{_WIDTH}" height="{_HEIGHT}"/><text class="t" x="10" y="20">{title}</text>'
         f'<text class="k" x="{_WIDTH - 8}" y="16" text-anchor="end">{escape(node.kind)}</text>'
-        f'<text class="w" x="10" y="39">{words}</text></g>'
+        f'<text class="w" x="10" y="{36 if rungs else 39}">{words}</text>{rungs}</g>'
     )
 
 

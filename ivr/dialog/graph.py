@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ivr.dialog.loader import Definition
@@ -18,6 +18,7 @@ from ivr.dialog.schema import (
     Flow,
     Handler,
     HandoverStep,
+    Ladder,
     Prompt,
     RouteStep,
     RunStep,
@@ -41,6 +42,8 @@ class GraphNode:
     """`file:line`."""
     covered: bool | None = None
     """By the tests; None = not known."""
+    untried: tuple[str, ...] = ()
+    """Rungs of its ladders that no test has come to: `nomatch 2`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +68,19 @@ class FlowGraph:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What the tests have not seen: `flow/step`, and `flow/step -> to`."""
+    """What the tests have not seen: `flow/step`, `flow/step -> to`, and `file:line event number` of ladders."""
 
     steps: frozenset[str] = frozenset()
     branches: frozenset[str] = frozenset()
+    rungs: frozenset[str] = frozenset()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Coverage:
         """From the output of `ivr test --json`. Raises ValueError when there is no coverage in it."""
         found = data.get("coverage", data)
         try:
-            return cls(frozenset(found["steps"]["missing"]), frozenset(found["branches"]["missing"]))
+            rungs = found.get("rungs", {}).get("missing", ())
+            return cls(frozenset(found["steps"]["missing"]), frozenset(found["branches"]["missing"]), frozenset(rungs))
         except (KeyError, TypeError) as error:
             raise ValueError("no coverage in it; give the output of `ivr test --json`") from error
 
@@ -88,13 +93,18 @@ def build(definition: Definition, coverage: Coverage | None = None) -> list[Flow
     return [_flow(definition, definition.flows[name], coverage) for name in names]
 
 
-def overview(definition: Definition) -> FlowGraph:
-    """Which flow leads to which: by `run`, by an open question, by an event."""
+def overview(definition: Definition, coverage: Coverage | None = None) -> FlowGraph:
+    """Which flow leads to which: by `run`, by an open question, by an event. The hotline's own handlers are a node."""
     graph = FlowGraph("", definition.hotline.hotline)
     language = definition.languages[0]
     for flow in definition.flows.values():
         title = flow.trigger.title.get(language, "") if flow.trigger else ""
-        graph.nodes.append(GraphNode(flow.flow, "flow", flow.flow, title, str(flow.at)))
+        untried = _untried(flow.catch, coverage)
+        graph.nodes.append(GraphNode(flow.flow, "flow", flow.flow, title, str(flow.at), untried=untried))
+    if catch := definition.hotline.catch:
+        place, untried = str(definition.hotline.where("catch")), _untried(catch, coverage)
+        covered = None if coverage is None else not untried
+        graph.nodes.append(GraphNode("catch:", "catch", "anywhere", ", ".join(catch), place, covered, untried))
     edges: dict[tuple[str, str], GraphEdge] = {}
     for flow in definition.flows.values():
         for target, kind, label in _flow_targets(definition, flow):
@@ -127,10 +137,11 @@ def _flow(definition: Definition, flow: Flow, coverage: Coverage | None) -> Flow
         name = f"{flow.flow}/{step.id}"
         seen = None if coverage is None else name not in coverage.steps
         text = " ".join(_words(definition, step, language).split())
-        graph.nodes.append(GraphNode(name, step.verb, step.id, text, f"{step.at.file}:{step.at.line}", seen))
+        place, untried = f"{step.at.file}:{step.at.line}", _untried(step.catch, coverage)
+        graph.nodes.append(GraphNode(name, step.verb, step.id, text, place, seen, untried))
         following = flow.steps[index + 1].id if index + 1 < len(flow.steps) else ""
         graph.edges += _ways_on(flow, step, following, coverage)
-        graph.edges += _ways_out(flow, step, outside)
+        graph.edges += _ways_out(flow, step, outside, coverage)
     graph.nodes += outside.values()
     known = {node.id for node in graph.nodes}
     graph.edges = [edge for edge in dict.fromkeys(graph.edges) if edge.end in known]
@@ -182,7 +193,24 @@ def _ways_on(flow: Flow, step: Step, following: str, coverage: Coverage | None) 
         yield edge(following, "branch", f"not ({step.condition})")
 
 
-def _ways_out(flow: Flow, step: Step, outside: dict[str, GraphNode]) -> Iterable[GraphEdge]:
+def _untried(catch: Mapping[str, Ladder], coverage: Coverage | None) -> tuple[str, ...]:
+    """Rungs that the tests have not come to."""
+    if coverage is None:
+        return ()
+    return tuple(
+        f"{event} {number}"
+        for event, ladder in catch.items()
+        for number, rung in enumerate(ladder.rungs, 1)
+        if _rung_name(event, number, rung) in coverage.rungs
+    )
+
+
+def _rung_name(event: str, number: int, rung: Handler) -> str:
+    """As the coverage calls it."""
+    return f"{rung.at.file}:{rung.at.line} {event} {number}"
+
+
+def _ways_out(flow: Flow, step: Step, outside: dict[str, GraphNode], coverage: Coverage | None) -> Iterable[GraphEdge]:
     start = f"{flow.flow}/{step.id}"
 
     def leave(kind: str, name: str, edge_kind: str, label: str) -> GraphEdge:
@@ -198,8 +226,9 @@ def _ways_out(flow: Flow, step: Step, outside: dict[str, GraphNode]) -> Iterable
         for name in step.route.intents or ():
             yield leave("flow", name, "branch", "")
     for event, ladder in step.catch.items():
-        for rung in ladder.rungs:
-            yield from _rung(flow, start, event, rung, leave)
+        for number, rung in enumerate(ladder.rungs, 1):
+            seen = None if coverage is None else _rung_name(event, number, rung) not in coverage.rungs
+            yield from (replace(edge, covered=seen) for edge in _rung(flow, start, event, rung, leave))
 
 
 def _rung(flow: Flow, start: str, event: str, rung: Handler, leave: Any) -> Iterable[GraphEdge]:
@@ -211,12 +240,12 @@ def _rung(flow: Flow, start: str, event: str, rung: Handler, leave: Any) -> Iter
         yield leave("queue", rung.handover.queue, "event", event)
 
 
-def as_json(definition: Definition, graphs: Iterable[FlowGraph]) -> dict[str, Any]:
+def as_json(definition: Definition, graphs: Iterable[FlowGraph], coverage: Coverage | None = None) -> dict[str, Any]:
     """The data behind the picture."""
     return {
         "hotline": definition.hotline.hotline,
         "languages": list(definition.languages),
-        "overview": asdict(overview(definition)),
+        "overview": asdict(overview(definition, coverage)),
         "flows": [asdict(graph) for graph in graphs],
     }
 

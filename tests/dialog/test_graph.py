@@ -69,6 +69,26 @@ def test_coverage_marks_what_is_untested(harbour: Definition) -> None:
         Coverage.from_json({"tests": []})
 
 
+def test_rungs_that_no_test_came_to_are_marked(harbour: Definition) -> None:
+    ladder = harbour.hotline.catch["noinput"]
+    lookup = next(step for step in harbour.flows["dispute"].steps if step.id == "lookup")
+    rung = lookup.catch["error.timeout"].rungs[0]
+    missing = [
+        f"hotline.yaml:{ladder.rungs[1].at.line} noinput 2",
+        f"{rung.at.file}:{rung.at.line} error.timeout 1",
+    ]
+    data = {"steps": {"missing": []}, "branches": {"missing": []}, "rungs": {"missing": missing}}
+    coverage = Coverage.from_json({"coverage": data})
+    dispute = next(graph for graph in build(harbour, coverage) if graph.flow == "dispute")
+    assert {node.id: node.untried for node in dispute.nodes if node.untried} == {"dispute/lookup": ("error.timeout 1",)}
+    ways = {(edge.start, edge.label): edge.covered for edge in dispute.edges if edge.kind == "event"}
+    assert ways["dispute/lookup", "error.timeout"] is False
+    whole = overview(harbour, coverage)
+    anywhere = next(node for node in whole.nodes if node.kind == "catch")
+    assert (anywhere.untried, anywhere.covered) == (("noinput 2",), False)
+    assert "not tried: noinput 2" in svg([whole])
+
+
 def test_pictures_are_well_formed_and_self_contained(harbour: Definition) -> None:
     graphs = [overview(harbour), *build(harbour)]
     picture, page = svg(graphs), html("x <&> y", graphs)

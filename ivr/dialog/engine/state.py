@@ -7,9 +7,8 @@ is therefore shallow below the frames, and cheap.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from ivr.dialog.events import CallContext, DialogEvent, JsonValue, QueueStatus, Say
 
@@ -162,13 +161,13 @@ class DialogState:
     hung_up: bool = False
 
     def clone(self) -> DialogState:
-        copy = dataclasses.replace(self)
+        copy = _copy(self)
         copy.frames = [_clone_frame(frame) for frame in self.frames]
         copy.values = dict(self.values)
         copy.slots = dict(self.slots)
-        copy.pending = {key: dataclasses.replace(item) for key, item in self.pending.items()}
-        copy.handover = dataclasses.replace(self.handover) if self.handover else None
-        copy.lent = dataclasses.replace(self.lent) if self.lent else None
+        copy.pending = {key: _copy(item) for key, item in self.pending.items()}
+        copy.handover = _copy(self.handover) if self.handover else None
+        copy.lent = _copy(self.lent) if self.lent else None
         copy.queues = dict(self.queues)
         copy.raised = list(self.raised)
         copy.last_prompts = list(self.last_prompts)
@@ -181,8 +180,20 @@ class DialogState:
         return self.frames[-1]
 
 
+T = TypeVar("T")
+
+
+def _copy(value: T) -> T:
+    """A shallow copy: an event makes dozens, and `dataclasses.replace` would check and name each field again."""
+    kind: Any = type(value)
+    new: T = object.__new__(kind)
+    for name in kind.__slots__:
+        setattr(new, name, getattr(value, name))
+    return new
+
+
 def _clone_frame(frame: Frame) -> Frame:
-    copy = dataclasses.replace(frame)
+    copy = _copy(frame)
     copy.slots = dict(frame.slots)
     copy.mentioned = list(frame.mentioned)
     copy.history = list(frame.history)
@@ -195,7 +206,7 @@ def _clone_frame(frame: Frame) -> Frame:
 def _clone_question(question: Question | None) -> Question | None:
     if question is None:
         return None
-    copy = dataclasses.replace(question)
+    copy = _copy(question)
     copy.candidates = list(question.candidates)
     copy.rejected = list(question.rejected)
     copy.heard = list(question.heard)

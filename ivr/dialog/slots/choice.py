@@ -29,6 +29,9 @@ _NEGATED = {
 _PLACE_EN = re.compile(
     r"\b(?:the )?(?:(?P<place>\d+)(?:st|nd|rd|th)|(?P<last>last|latter)|(?P<former>former))(?: one| option| choice)?\b|\b(?:number|option|choice) (?P<number>\d+)\b"
 )
+_OF_MONTH = re.compile(
+    r"(?:st|nd|rd|th) of (?:(?:the|this|next|last) month|[a-z]{3,9}\b)|\b(?:[a-z]*uary|march|april|june|july|august|[a-z]+ber) (?:the )?\d"
+)
 _PLACE_ZH = re.compile(
     r"第(?P<place>\d+)[个种项条]?|(?P<last>最后一?个|最后1个|后者|后面那?1?个|后1个)|(?P<former>前者|前面那?1?个|前1个)|选项?(?P<number>\d+)"
 )
@@ -151,7 +154,9 @@ def _likeness(heard: tuple[str, ...], phrase: Phrase, inner: str) -> float:
 
 def _by_place(utterance: Utterance, values: list[JsonValue]) -> list[Parsed]:
     canonical = utterance.canonical
-    found = []
+    found: list[Parsed] = []
+    if not utterance.chinese and _OF_MONTH.search(canonical.text):
+        return found  # "the second of june" is a day
     for match in (_PLACE_ZH if utterance.chinese else _PLACE_EN).finditer(canonical.text):
         place = match["place"] or match["number"]
         index = int(place) - 1 if place else 0 if match["former"] else len(values) - 1
