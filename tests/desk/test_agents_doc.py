@@ -28,7 +28,7 @@ def test_every_setting_is_documented() -> None:
 
 def test_the_examples_are_read() -> None:
     examples = re.findall(r"```toml\n(.*?)```", TEXT, re.S)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         config = desk_config(tomllib.loads(example)["desk"])
         floor = floor_config(config, {"cards": Queue(), "default": Queue()})
