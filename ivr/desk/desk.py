@@ -281,12 +281,16 @@ class HumanDesk:
         self._forget_ring(ring)
         self._obey(self.floor.refuse(ring.entry_id, ring.agent.name, kind, self._clock()))
 
-    def left(self, ring: Ring) -> None:
+    def left(self, ring: Ring, *, lost: bool = False) -> None:
         entry = self._entries.get(ring.entry_id)
         if entry is None or entry.agent != ring.agent.name:
             return
         heir = self.talks.inherit(entry.driver.info.call_id)
         self._drop(entry, ring)
+        if heir is None and lost:
+            entry.driver.note("desk.lost", {"agent": ring.agent.name})
+            Handing(self).requeue(entry.driver.info.call_id, "", front=True)
+            return
         self._soon(self.floor.finish(ring.entry_id, self._clock()))
         if heir is not None:
             entry.agent, entry.bridged = heir, True

@@ -16,11 +16,12 @@ from ivr.errors import RtpError, TransportError
 from ivr.transport.base import CallInfo
 from ivr.transport.sip.auth import Credentials
 from ivr.transport.sip.call import CallFailed
-from ivr.transport.sip.events import Ended, MediaChanged, ReferStatus
+from ivr.transport.sip.events import EndCause, Ended, MediaChanged, ReferStatus
 
 _log = logging.getLogger(__name__)
 DIAL_GRACE_S = 5.0
 """The floor withdraws an offer when its ring time is over; a dial ends by itself so much later."""
+_LOST = frozenset({EndCause.FAILED, EndCause.SESSION_EXPIRED})
 _BUSY = frozenset({486, 600})
 _NO_ANSWER = frozenset({408, 487})
 _REJECTED = frozenset({401, 403, 407, 433, 603, 607, 608})
@@ -34,8 +35,8 @@ class Floor(Protocol):
 
     def refused(self, ring: Ring, kind: RefuseKind) -> None: ...
 
-    def left(self, ring: Ring) -> None:
-        """The agent has hung up."""
+    def left(self, ring: Ring, *, lost: bool = False) -> None:
+        """The agent has hung up; or (`lost`) the line broke, and nobody meant to leave the caller."""
 
     def transferring(self, ring: Ring) -> float:
         """May the caller be transferred now? For how many seconds at most; 0 = no."""
@@ -170,12 +171,12 @@ class Ringer:
         try:
             ring.media = media
             if self._floor.accepted(ring):
-                await self._follow(ring, call, media)
-                self._floor.left(ring)
+                ended = await self._follow(ring, call, media)
+                self._floor.left(ring, lost=ended.cause in _LOST)
         finally:
             await call.bye()
 
-    async def _follow(self, ring: Ring, call: AgentCall, media: AgentMedia) -> None:
+    async def _follow(self, ring: Ring, call: AgentCall, media: AgentMedia) -> Ended:
         """Until the agent's call ends, from either side."""
         while not isinstance(event := await call.next_event(), Ended):
             if isinstance(event, MediaChanged):
@@ -183,6 +184,7 @@ class Ringer:
                     media.connect(event.media)
                 except RtpError as error:
                     _log.error("call %s: agent %s: new media refused: %s", ring.info.call_id, ring.agent.name, error)
+        return event
 
     def _hang_up(self, call: AgentCall, reason: str) -> None:
         """From the pacer: the agent's audio stays away."""
