@@ -10,9 +10,8 @@ import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from ivr.acd.agents import Agent, AgentState
 from ivr.acd.commands import Command, Connect, GiveUp, Offer, RefuseKind, Tell, Withdraw
@@ -20,11 +19,11 @@ from ivr.acd.config import parse_priority
 from ivr.acd.floor import RING_GRACE_S, Floor
 from ivr.acd.waiting import Arrival, CallState
 from ivr.acd.waiting import Call as FloorCall
-from ivr.call.driver import Room
-from ivr.call.events import EngineEvent, EnterQueue, QueueChanged
+from ivr.call.events import EnterQueue, QueueChanged
 from ivr.desk.browser_phones import BrowserPhones
 from ivr.desk.clock import SteadyClock
 from ivr.desk.config import AgentSettings, DeskConfig, QueueLike, agent_config, floor_config
+from ivr.desk.entry import Driver, Entry
 from ivr.desk.guests import Reception
 from ivr.desk.handing import Handing
 from ivr.desk.lines import CallerLine, Dialer, LegFactory
@@ -32,52 +31,17 @@ from ivr.desk.packet import Packet, PacketCaller, as_json, build_packet
 from ivr.desk.ringing import Ring, Ringer
 from ivr.desk.shared import SharedFloor
 from ivr.desk.talks import Talks
-from ivr.dialog.events import JsonValue, QueueStatus
+from ivr.dialog.events import QueueStatus
 from ivr.errors import ConfigError, InputError, StoreError
 from ivr.store import records
 from ivr.store.models import CallerRow, QueueEntryRow
 from ivr.store.store import Store
-from ivr.transport.base import CallInfo
 
 _log = logging.getLogger(__name__)
 PACKETS_KEPT = 2000
 """Packets of calls whose end nobody told us of."""
 HUNG_UP = frozenset({"caller hung up", "call over"})
 """Reasons of `leave` after which a caller who comes back finds the place kept."""
-
-
-class Driver(Protocol):
-    """A live call (`ivr.call.driver.CallDriver`)."""
-
-    @property
-    def info(self) -> CallInfo: ...
-
-    room: Room | None
-
-    def deliver(self, event: EngineEvent) -> None: ...
-
-    def note(self, kind: str, data: dict[str, JsonValue]) -> None: ...
-
-
-@dataclass
-class Entry:
-    """A caller at the desk, from `enter` until the talk or the wait is over."""
-
-    id: str
-    driver: Driver
-    entered_at: float
-    queue: str
-    rings: dict[str, Ring] = field(default_factory=dict)
-    """By agent."""
-    agent: str = ""
-    """Who talks to the caller."""
-    transferred: bool = False
-    known: bool = True
-    """Whether it is certain that the transfer succeeded."""
-    bridged: bool = False
-    """Was with a human before: to the dialog the talk goes on, whoever comes next."""
-    noted: asyncio.Task[None] | None = None
-    """Its row is being written."""
 
 
 class HumanDesk:

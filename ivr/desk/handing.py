@@ -12,7 +12,8 @@ from ivr.call.events import QueueChanged
 from ivr.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from ivr.desk.desk import Entry, HumanDesk
+    from ivr.desk.desk import HumanDesk
+    from ivr.desk.entry import Entry
     from ivr.desk.talks import TalkDriver
 
 KEPT = "in a call"

@@ -133,6 +133,14 @@ def _ticket(session: Session, record: Record) -> None:
     session.add(TicketRow(**fields, history=[event]))
 
 
+def new_ticket(session: Session, record: Record) -> None:
+    """A ticket whose number nobody has been told yet: when its number or key was taken meanwhile, the database says so
+    and nothing is written."""
+    fields = _typed(TicketRow, record["fields"])
+    event = TicketEventRow(at=fields["created_at"], actor=record["actor"], kind="created", data={})
+    session.add(TicketRow(**fields, history=[event]))
+
+
 _ACTS: dict[str, Callable[[Session, Record], None]] = {
     "call": _put_call,
     "caller": _put,

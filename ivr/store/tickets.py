@@ -107,7 +107,7 @@ class Tickets:
         while session.scalar(select(TicketRow.id).where(TicketRow.number == number)) is not None:
             number = _digits(self._digits)
         fields = self._fields(new, number)
-        records.apply(session, records.ticket(fields, actor))
+        records.new_ticket(session, records.ticket(fields, actor))
         return number, fields
 
     def _fields(self, new: NewTicket, number: str) -> dict[str, Any]:

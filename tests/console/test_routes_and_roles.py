@@ -36,6 +36,8 @@ ROLES: dict[str, str] = {
     "GET /chat": "*", "POST /desk/join": "aog", "GET /desk/assist": "aog", "POST /desk/calls/{id}/talk": "aog",
     "POST /desk/calls/{id}/transfer": "aog", "POST /desk/calls/{id}/lend": "aog", "POST /desk/calls/{id}/say": "aog",
     "POST /floor/calls/{id}/move": "ao", "POST /floor/agents/{name}": "ao",
+    "POST /api/callers/erase": "a", "GET /api/callbacks": "aog", "POST /api/tickets/{number}/callback": "aog",
+    "GET /api/messages": "ao",
     "GET /users": "a", "POST /users": "a", "POST /users/{name}/remove": "a", "GET /audit": "a",
 }  # fmt: skip
 LETTERS = {"admin": "a", "ops": "o", "agent": "g", "designer": "d"}
@@ -58,6 +60,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/calls/{id}/supervise": {"mode": "listen"},
     "POST /api/calls/{id}/move": {"queue": "cards"},
     "PATCH /api/agents/{name}": {"skills": {"cards": 3}},
+    "POST /api/callers/erase": {"caller": "no such caller"},
+    "POST /api/tickets/{number}/callback": {"queue": "cards"},
 }
 
 
