@@ -10,6 +10,8 @@ from ivr.replay.tuning.curves import Point
 
 _WIDTH, _HEIGHT = 460.0, 300.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 52.0, 34.0, 20.0, 44.0
+_LABEL = 36.0
+"""Room for a point's label; one that would lie on the last is left out."""
 _COLOURS = ("#0e7490", "#b45309", "#6d28d9", "#15803d")
 _SUGGESTED = "#15803d"
 _TICKS = (10, 20, 50, 100, 200, 250, 500, 1000, 2000)
@@ -52,6 +54,7 @@ def _panel(advice: Advice, target: float) -> Iterator[str]:
 def _line(points: Sequence[Point], scale: _Scale, colour: str, advice: Advice, named: str) -> Iterator[str]:
     path = " L".join(f"{scale.x(p.median_ms or 0):.1f} {scale.y(p.share.rate):.1f}" for p in points)
     yield f'<path d="M{path}" fill="none" stroke="{colour}"/>'
+    labelled = -_WIDTH
     for point in points:
         x, y = scale.x(point.median_ms or 0), scale.y(point.share.rate)
         low, high = point.share.interval
@@ -60,7 +63,9 @@ def _line(points: Sequence[Point], scale: _Scale, colour: str, advice: Advice, n
         chosen = point.value == advice.value and not named
         fill = _SUGGESTED if chosen else ("#ffffff" if present else colour)
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 if present or chosen else 3}" fill="{fill}" stroke="{colour}"/>'
-        yield _text(x + 6, y - 5, point.label, colour, 9)
+        if present or chosen or x - labelled > _LABEL:
+            yield _text(x + 5, y - 5, point.label, colour, 9)
+            labelled = x
     if named:
         x, y = scale.x(points[-1].median_ms or 0), scale.y(points[-1].share.rate)
         yield _text(x - 4, y + 12, named, colour, 9, "end")
