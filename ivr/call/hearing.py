@@ -20,7 +20,7 @@ from ivr.call.events import (
 )
 from ivr.call.grammar import closed_answer
 from ivr.call.settings import CallSettings
-from ivr.dialog.events import Expectation, Heard, ListenSettings, Spoken, Understood
+from ivr.dialog.events import Expectation, Heard, JsonValue, ListenSettings, Spoken, Understood
 from ivr.dialog.hints import Hint
 from ivr.turn.endpoint import Completeness, EndpointDecision, Endpointer, EndpointSettings, PauseStatistics
 from ivr.turn.gate import Activity
@@ -195,7 +195,8 @@ class Listener:
         self._core.log("turn.went_on", {"utterance": hearing.id, "dropped": hearing.final is not None})
         if hearing.worked_from is not None:
             spent = to_ms(self._core.now - hearing.worked_from)
-            self._core.log("turn.speculation", {"utterance": hearing.id, "used": False, "spent_ms": spent})
+            data: dict[str, JsonValue] = {"utterance": hearing.id, "used": False, "spent_ms": spent}
+            self._core.log("turn.speculation", data | {"from": hearing.worked_from})
         hearing.id = self._core.new_id()
         hearing.worked_from = hearing.finished_at = None
         hearing.final = hearing.understood = None
@@ -218,7 +219,8 @@ class Listener:
             return
         ready = max(hearing.understood_at, prompt_at)
         won = to_ms(min(ready, self._core.now) - hearing.worked_from)
-        self._core.log("turn.speculation", {"utterance": hearing.id, "used": True, "won_ms": won})
+        data: dict[str, JsonValue] = {"utterance": hearing.id, "used": True, "won_ms": won}
+        self._core.log("turn.speculation", data | {"from": hearing.worked_from})
 
     def learn_pause(self, ms: float) -> None:
         """The caller made a pause in which his turn was ended."""

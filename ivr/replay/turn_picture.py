@@ -55,7 +55,7 @@ def draw_turn_of(folder: Path, number: int) -> str:
 def draw_turn(caller: Samples, bot: Samples, events: Sequence[CallEvent], number: int) -> str:
     """Both sides (16 kHz) and the journal as SVG text. Raises InputError when the call has no such turn."""
     span = _span(events, number)
-    height = 330.0
+    height = 292.0
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 12:g} {height:g}" '
         f'font-family="sans-serif" font-size="11">',
@@ -63,10 +63,10 @@ def draw_turn(caller: Samples, bot: Samples, events: Sequence[CallEvent], number
         *_axis(span, height),
         *_wave("caller", _CALLER, caller, span, 44.0),
         *_voice(events, span, 72.0),
-        *_words(events, span, 104.0),
-        *_ahead(events, span, 138.0),
-        *_wave("bot", _BOT, bot, span, 186.0),
-        *_said(events, span, 222.0),
+        *_words(events, span, 100.0),
+        *_ahead(events, span, 144.0),
+        *_wave("bot", _BOT, bot, span, 190.0),
+        *_said(events, span, 224.0),
         *_decisions(events, span, 240.0, height),
     ]
     return "\n".join([*parts, "</svg>"]) + "\n"
@@ -159,10 +159,11 @@ def _ahead(events: Sequence[CallEvent], span: _Span, y: float) -> Iterator[str]:
         if event.kind == "turn.speculation":
             used = bool(event.data["used"])
             ms = int(str(event.data["won_ms" if used else "spent_ms"]))
-            begin = span.x(max(span.start, event.at - to_samples(ms)))
+            start = max(span.start, int(str(event.data["from"])))
+            begin, end = span.x(start), span.x(min(span.end, start + to_samples(ms)))
             label = f"{ms} ms won" if used else f"{ms} ms for nothing"
             yield (
-                f'<rect x="{begin:.1f}" y="{y - 5:g}" width="{span.x(event.at) - begin:.1f}" height="10" '
+                f'<rect x="{begin:.1f}" y="{y - 5:g}" width="{end - begin:.1f}" height="10" '
                 f'fill="{_WORK}" fill-opacity="{0.9 if used else 0.25}"/>'
             )
             yield f'<text x="{begin:.1f}" y="{y + 16:g}" fill="{_WORK}" font-size="9">{label}</text>'
