@@ -1,4 +1,4 @@
-"""A recogniser that is known to tell words as they are spoken: voice without words stops no prompt, from the first on."""
+"""A recogniser that is known to tell words as they are spoken: voice without words stops no prompt."""
 
 from __future__ import annotations
 
