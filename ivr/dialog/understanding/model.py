@@ -289,7 +289,7 @@ def train(spec: UnderstandingSpec, encoder: Encoders = None) -> Understanding:
     """Learn a hotline's phrases. Deterministic. TemplateError names a template that cannot be expanded."""
     encoders = by_language(spec, encoder)
     models = {
-        language: train_intents(_examples(spec, language), language, encoders.get(language))
+        language: train_intents(examples_of(spec, language), language, encoders.get(language))
         for language in spec.languages
     }
     return Understanding(spec, models, encoders, cache_key(spec, encoder))
@@ -325,7 +325,8 @@ MAX_OF_TEMPLATE = 8
 word."""
 
 
-def _examples(spec: UnderstandingSpec, language: str) -> list[tuple[str, str, int]]:
+def examples_of(spec: UnderstandingSpec, language: str) -> list[tuple[str, str, int]]:
+    """What the intents of `language` are learned from: (text, intent, number of its template)."""
     examples: list[tuple[str, str, int]] = []
     seen: set[tuple[str, str]] = set()
     for number, (intent, template) in enumerate(_templates(spec, language)):
