@@ -244,6 +244,31 @@ def test_finished_utterances_go_before_running_ones() -> None:
     run(test)
 
 
+def test_what_nobody_waits_for_comes_last_and_counts_for_nothing() -> None:
+    """Agent assist reads along; callers who talk to the bot do not notice."""
+
+    async def test() -> None:
+        async with serving(config()) as (service, log):
+            pid = service.worker_pids()[0]
+            os.kill(pid, signal.SIGSTOP)
+            begun = speak(service)
+            aside = [service.open(RecognitionRequest("en"), background=True) for _ in range(5)]
+            for handle in aside:
+                handle.feed(SECOND)
+                handle.finish()
+            await asyncio.sleep(0.05)
+            caller = speak(service)
+            assert service.stats().waiting_ms < 40, "admission looks at callers only"
+            caller.finish()
+            os.kill(pid, signal.SIGCONT)
+            await log.until(lambda: len(log.finals) == 6)
+            order = [handle for handle, transcript in log.transcripts if transcript.final]
+            assert order[0] == caller.id
+            begun.cancel()
+
+    run(test)
+
+
 def test_close_ends_the_processes() -> None:
     async def test() -> None:
         async with serving(config(workers=2)) as (service, log):
