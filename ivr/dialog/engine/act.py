@@ -106,7 +106,9 @@ def _no(turn: Turn, question: Question) -> None:
     else:
         question.mode = "route" if isinstance(step, RouteStep) else "ask"
         question.candidates = []
-        pose(turn, "retry" if question.mode == "ask" else "ask")
+        again = question.mode == "ask" and not question.offered
+        question.offered = False
+        pose(turn, "retry" if again else "ask")
 
 
 def _chosen(turn: Turn, candidate: Candidate) -> None:

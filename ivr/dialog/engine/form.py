@@ -64,7 +64,7 @@ def _ask_slot(turn: Turn, step: AskStep, name: str, old: Question | None) -> Non
                 continue_ask(turn, step)
                 return
             question.candidates = [Candidate(value, 1.0, name)]
-            question.mode, question.subject = "confirm", "slot"
+            question.mode, question.subject, question.offered = "confirm", "slot", True
             turn.decide("6 band: confirm the default", slot.source, slot=name)
     turn.frame.question = question
     pose(turn)

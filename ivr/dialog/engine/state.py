@@ -55,6 +55,8 @@ class Question:
     candidates: list[Candidate] = field(default_factory=list)
     rejected: list[JsonValue] = field(default_factory=list)
     """Values and intents the caller has said no to: not offered again in this visit."""
+    offered: bool = False
+    """The value to confirm is a default, which the caller has not been asked for yet."""
     guesses: int = 0
     """How many guesses were offered."""
     failures: int = 0
