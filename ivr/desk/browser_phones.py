@@ -42,6 +42,8 @@ BROWSER = "browser"
 """An agent's `uri` that is no SIP address: the desk's page is the phone."""
 CHAT = "chat"
 """`CallInfo.transport` of a call by text: any agent takes it at the desk, whatever the phone."""
+PAGE_S = 5.0
+"""An agent without an open page is waited for so long."""
 CONNECT_S = 10.0
 """A browser that has answered must have its audio through by then."""
 TEXT_MAX = 2000
@@ -155,10 +157,14 @@ class BrowserPhones:
         self._ice, self._rtp, self._page_gone_s = ice or IceSettings(), rtp or RtpSettings(), page_gone_s
         self._pages: dict[str, set[BrowserPhone]] = {}
         """By agent."""
+        self._coming: dict[str, asyncio.Event] = {}
+        """Agents who are rung and have no page open, by name."""
         self._calls: dict[str, BrowserCall] = {}
         """Rings and talks."""
         self._media: dict[str, BrowserMedia] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self.on_chat: Callable[[str], None] = lambda call_id: None
+        """A chat has been answered."""
         self.on_say: Callable[[str, str, str], None] = lambda call_id, agent, text: None
         """In a chat: the call, the agent, and what the agent writes to the caller."""
 
@@ -168,6 +174,7 @@ class BrowserPhones:
         """A page of this agent is open: it learns what rings, and which chats are on."""
         phone = BrowserPhone(self, agent, tell)
         self._pages.setdefault(agent, set()).add(phone)
+        self._coming.pop(agent, asyncio.Event()).set()
         for call in self._calls.values():
             if call.agent == agent and not call.over:
                 if call.page is None:
@@ -190,11 +197,14 @@ class BrowserPhones:
         """A page of the agent's desk is open."""
         return agent in self._pages
 
-    def tell(self, call_id: str, message: Message) -> None:
-        """News for the page that has this call, as a chat's next line."""
+    def tell(self, call_id: str, message: Message) -> bool:
+        """News for the page that has this call, as a chat's next line. False = no page has it."""
+        told = False
         for call in self._calls.values():
-            if call.call_id == call_id and call.page is not None:
+            if call.call_id == call_id and call.page is not None and not call.over:
                 call.page.tell(message | {"call_id": call_id})
+                told = True
+        return told
 
     async def close(self) -> None:
         """Hang up all."""
@@ -228,6 +238,7 @@ class BrowserPhones:
             other.tell({"type": "stopped", "ring": ring, "reason": "answered on another page"})
         if call.peer is None:
             call.answered.set_result(phone)
+            self.on_chat(call.call_id)
         else:
             self._in_background(self._when_connected(call, phone, call.peer))
 
@@ -310,8 +321,7 @@ class BrowserPhones:
     ) -> BrowserCall:  # fmt: skip
         """Ring `browser:NAME`. Raises CallFailed: 480 nobody is there, 408 no answer, 603 refused, 488 no audio."""
         agent, known = target.removeprefix(f"{BROWSER}:"), dict(headers)
-        pages = self._pages.get(agent)
-        if not pages:
+        if agent not in self._pages and not await self._page_comes(agent):
             raise CallFailed(f"no desk of {agent} is open in a browser", 480)
         call = BrowserCall(
             local.address, agent, known.get("X-Call-Id", ""), known.get("X-Caller", ""), known.get("X-Queue", ""),
@@ -319,7 +329,7 @@ class BrowserPhones:
             on_bye=self._bye,
         )  # fmt: skip
         self._calls[call.id] = call
-        for page in tuple(pages):
+        for page in tuple(self._pages.get(agent, ())):
             page.tell(_ring(call) | {"ring_s": timeout_s})
         try:
             async with asyncio.timeout(timeout_s):
@@ -331,6 +341,13 @@ class BrowserPhones:
             self._stop(call, "the call was withdrawn" if isinstance(error, asyncio.CancelledError) else str(error))
             raise
         return call
+
+    async def _page_comes(self, agent: str) -> bool:
+        """Whoever has just said that he takes calls, or loads his page again, is back in a moment."""
+        coming = self._coming.setdefault(agent, asyncio.Event())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(coming.wait(), PAGE_S)
+        return agent in self._pages
 
     def _fail(self, call: BrowserCall, code: int, reason: str) -> None:
         if not call.answered.done():

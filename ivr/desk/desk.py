@@ -427,6 +427,7 @@ class HumanDesk:
             detail = f"transferred to {command.agent}" + ("" if entry.known else ", outcome unknown")
         _log.info("call %s: %s, waited %.0f s", entry.driver.info.call_id, detail, command.waited_s)
         if entry.bridged:
+            entry.driver.note("desk.found", {"agent": command.agent})
             return
         entry.bridged = True
         entry.driver.deliver(QueueChanged("answered", detail=detail))

@@ -61,13 +61,23 @@ class Captions:
         elif kind == SAID:
             self._count += 1
             self._line(f"h{self._count}", str(data["speaker"]), str(data["text"]))
-        elif kind == "in.QueueChanged":
+        else:
+            self._stands(kind, data)
+        if kind in ("prompt.start", "turn.commit", "listen"):
+            self._keys = ""
+
+    def _stands(self, kind: str, data: Mapping[str, Any]) -> None:
+        """What the call waits for, and who is on it."""
+        if kind == "in.QueueChanged":
             self._queue_changed(data)
+        elif kind in ("desk.lost", "desk.found"):  # to the dialog the talk goes on; the caller waits for the next human
+            found = kind == "desk.found"
+            state = "bridged" if found else "queued"
+            self.state = {**self.state, "state": state, "agent": str(data["agent"]) if found else ""}
+            self._tell(self.state)
         elif kind == "state":
             self.state = {**self.state, "state": str(data["state"])}
             self._tell(self.state)
-        if kind in ("prompt.start", "turn.commit", "listen"):
-            self._keys = ""
 
     def _line(self, number: str, speaker: str, text: str) -> None:
         known = self.lines.get(number)

@@ -72,6 +72,7 @@ class ChatIntake:
         self._gone_s, self._clock = gone_s, clock
         self.chats: dict[str, Chat] = {}
         phones.on_say = self._agent_says
+        phones.on_chat = self._answered
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -204,18 +205,24 @@ class ChatIntake:
         assert chat.driver is not None
         for event in events:
             kind, data = event.kind, event.data
-            if kind == SAID and chat.driver.session.state is CallState.BRIDGED:
-                self._phones.tell(chat.id, _line(data["speaker"], data["text"]))
-            elif kind == SAID or (kind == "turn.commit" and chat.queued):
-                chat.waited.append(_line(data.get("speaker", "caller"), data["text"]))
+            if kind == SAID or (kind == "turn.commit" and chat.queued):
+                line = _line(data.get("speaker", "caller"), data["text"])
+                if not self._phones.tell(chat.id, line):
+                    chat.waited.append(line)
             elif kind == "state" and data["state"] == CallState.QUEUED.value:
                 chat.queued = True
             elif kind == "in.QueueChanged" and data.get("kind") != "position":
                 chat.queued = False
-                if data.get("kind") == "answered":
-                    for line in chat.waited:
-                        self._phones.tell(chat.id, line)
-                chat.waited.clear()
+                if data.get("kind") != "answered":
+                    chat.waited.clear()  # the bot has the conversation back
+
+    def _answered(self, call_id: str) -> None:
+        """A human is there: what was written meanwhile is for him."""
+        chat = self.chats.get(call_id)
+        if chat is not None:
+            waited, chat.waited = chat.waited, []
+            for line in waited:
+                self._phones.tell(chat.id, line)
 
 
 def _line(speaker: object, text: object) -> Message:

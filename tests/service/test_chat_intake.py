@@ -266,13 +266,21 @@ async def page_again(web: Web) -> AsyncIterator[Socket]:
 
 @live
 async def test_the_agents_page_is_closed(tmp_path: Path, bundle: Bundle) -> None:
+    """The caller waits at the front; what he writes meanwhile is there when the next agent comes."""
     async with open_web(tmp_path, bundle, gone_s=0.3) as web, page(web) as chat:
         async with agent(web) as phone:
             await escalated(web, chat)
             await until(lambda: phone.of("ring"), "the page rings")
             await phone.send(type="accept", ring=phone.of("ring")[0]["ring"])
             await until(lambda: chat.state == "bridged", "the agent is there")
-        await until(lambda: chat.state != "bridged", "nobody is left with a page that is gone")
+        await until(lambda: chat.state == "queued", "nobody is left with a page that is gone")
+        await chat.send(type="say", text="hello?")
+        await said(chat, "caller", "hello?")
+        async with agent(web, "ben") as ben:
+            await until(lambda: ben.of("ring"), "the next one is rung", 15)
+            await ben.send(type="accept", ring=ben.of("ring")[0]["ring"])
+            await until(lambda: ben.lines == [("caller", "hello?")], "what was written meanwhile")
+            assert chat.state == "bridged"
 
 
 @live
