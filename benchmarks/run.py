@@ -24,7 +24,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
 """In this order: the cheap ones first."""
 KEEP = frozenset({
     "framework_cost", "memory", "replay_speed", "answer_latency", "viewers", "barge_in", "false_barge_in", "cut_offs",
-    "noise", "peer_turns", "concurrency",
+    "noise", "peer_turns", "concurrency", "dialog_engine", "lint",
 })  # fmt: skip
 """Those that take `--json FILE`."""
 
