@@ -144,6 +144,10 @@ class WhisperRecogniser:
     def close(self) -> None:
         self._model.unload_model()
 
+    def forget(self) -> None:
+        """Drop the sound that was encoded last, which a closed question looks at several times."""
+        self._last = None
+
     def detect_language(self, samples: Samples, languages: Sequence[str] = ()) -> dict[str, float]:
         """Probability of each language (default: those of the capabilities), summing to 1. The window is cut as for
         words: 88 of 88 clips of both languages right, words of one syllable included, at a fifth of the CPU."""
