@@ -59,6 +59,18 @@ DESK: Final = {
     "skills with levels": "技能与等级",
     "queues with tiers": "队列与层级",
     "by skills": "按技能",
+    "Call back": "回电",
+    "Call {phone} now?": "现在回电 {phone}？",
+    "The person will be called as soon as an agent is near.": "一有坐席即将空闲，就会回电。",
+    "Forget a caller": "删除来电者资料",
+    "Erased: {n} records.": "已删除 {n} 条记录。",
+    "Erase all that is known of this caller? This cannot be undone.": "删除这位来电者的全部资料？此操作无法撤销。",
+    "Calls, recordings, journals, transcripts, the queue, and the personal part of tickets.": (
+        "通话、录音、日志、文字记录、排队记录，以及工单中的个人信息。"
+    ),
+    "Erase": "删除",
+    "yes": "是",
+    "no": "否",
     "elsewhere": "在其他节点",
     "in a call": "通话中",
     "agents act on the calls that they have themselves": "坐席只能操作自己的通话",

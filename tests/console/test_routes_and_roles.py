@@ -38,6 +38,7 @@ ROLES: dict[str, str] = {
     "POST /floor/calls/{id}/move": "ao", "POST /floor/agents/{name}": "ao",
     "POST /api/callers/erase": "a", "GET /api/callbacks": "aog", "POST /api/tickets/{number}/callback": "aog",
     "GET /api/messages": "ao",
+    "POST /callers/erase": "a", "POST /tickets/{number}/callback": "aog",
     "GET /users": "a", "POST /users": "a", "POST /users/{name}/remove": "a", "GET /audit": "a",
 }  # fmt: skip
 LETTERS = {"admin": "a", "ops": "o", "agent": "g", "designer": "d"}

@@ -53,18 +53,24 @@ async def callbacks(request: web.Request) -> web.Response:
 
 
 async def call_ticket(request: web.Request) -> web.Response:
-    """Raises InputError when it cannot be, HTTPNotFound."""
-    console, given = console_of(request), await body(request, CallbackWanted)
+    given = await body(request, CallbackWanted)
+    return answer(CallbackAsked(id=await call_back(request, given.queue)), status=202)
+
+
+async def call_back(request: web.Request, queue: str) -> str:
+    """Call the person of the ticket `number`; returns the call back's id. Raises InputError when it cannot be,
+    HTTPNotFound."""
+    console = console_of(request)
     ticket = await actions.ticket_row(request, request.match_info["number"])
     service = request.app.get(CALLS_BACK)
     if service is None:
         raise InputError("this service cannot call")
     try:
-        made = await service.from_ticket(ticket, given.queue, console.clock())
+        made = await service.from_ticket(ticket, queue, console.clock())
     except ActionError as error:
         raise InputError(str(error)) from None
     await console.store.audit(signed_of(request).user, "ticket.called", "ticket", ticket.number)
-    return answer(CallbackAsked(id=made), status=202)
+    return made
 
 
 async def messages(request: web.Request) -> web.Response:

@@ -6,11 +6,12 @@ from aiohttp import web
 
 from ivr.console import actions
 from ivr.console.api.parse import text
-from ivr.console.context import console_of
+from ivr.console.context import console_of, signed_of
 from ivr.console.forms import field, see_other
 from ivr.console.render import page
 from ivr.console.routing import ADMIN, Route
 from ivr.errors import InputError
+from ivr.store.erasure import erase_caller
 from ivr.store.users import ROLES
 
 
@@ -21,7 +22,9 @@ async def users(request: web.Request) -> web.Response:
 async def _users(request: web.Request, status: int = 200, error: str = "", path: str = "") -> web.Response:
     rows = await console_of(request).users.list()
     link = f"{request.scheme}://{request.host}{path}" if path else ""
-    return page(request, "users.html", status=status, users=rows, roles=ROLES, error=error, link=link)
+    count = request.query.get("erased", "")
+    erased = int(count) if count.isascii() and count.isdigit() and len(count) < 9 else None
+    return page(request, "users.html", status=status, users=rows, roles=ROLES, error=error, link=link, erased=erased)
 
 
 async def add(request: web.Request) -> web.Response:
@@ -42,6 +45,15 @@ async def remove(request: web.Request) -> web.Response:
     return see_other("/users")
 
 
+async def erase(request: web.Request) -> web.Response:
+    form, console = await request.post(), console_of(request)
+    caller = field(form, "caller", 100)
+    if not caller:
+        raise InputError("caller: a number is needed")
+    removed = await erase_caller(console.store, console.data, caller, signed_of(request).user)
+    return see_other(f"/users?erased={sum(removed.counts().values())}")
+
+
 async def audit(request: web.Request) -> web.Response:
     equal = {name: value for name in ("actor", "kind", "subject") if (value := text(request, name))}
     rows = await console_of(request).store.audit_log(limit=200, **equal)
@@ -52,5 +64,6 @@ ROUTES = (
     Route("GET", "/users", users, ADMIN, "Users"),
     Route("POST", "/users", add, ADMIN, "Invite a user"),
     Route("POST", "/users/{name}/remove", remove, ADMIN, "Remove a user"),
+    Route("POST", "/callers/erase", erase, ADMIN, "Forget all that is known of a caller"),
     Route("GET", "/audit", audit, ADMIN, "Audit log"),
 )
