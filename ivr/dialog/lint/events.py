@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ivr.dialog.lint.context import Context
 from ivr.dialog.schema import CallStep, Flow
+from ivr.dialog.schema.listen import Listen
 
 FAILURES = ("noinput", "nomatch", "invalid", "maxspeech")
 SLOW_MS = 2_000
@@ -58,12 +59,32 @@ def _thresholds(context: Context) -> None:
         for low, high, low_name, high_name in pairs:
             if low is not None and high is not None and low >= high:
                 context.add(listen.where(low_name), "E18", f"{low_name} is not shorter than {high_name}", "shorten it")
-        for name in ("start_timeout", "max_speech", "interdigit"):
-            if getattr(listen, f"{name}_ms") == 0:
-                context.add(listen.where(name), "E18", f"{name} of 0 gives the caller no time", "write 3s, say")
+        _listen_times(context, listen)
     retention = context.hotline.retention
     if retention.audio_ms > retention.text_ms:
         context.add(retention.at, "E18", "recordings would be kept longer than their transcripts", "lengthen text")
+
+
+_LISTEN_TIMES = {
+    "start_timeout": (500, 600_000, "gives the caller no time to begin", "write 5s, say"),
+    "max_speech": (1000, 120_000, "cuts every answer", "write 15s, say"),
+    "interdigit": (300, 30_000, "gives the caller no time between two keys", "write 3s, say"),
+    "end_silence": (150, 5000, "cuts callers between their words", "write 700ms, say"),
+    "no_barge_in": (0, 30_000, "", ""),
+}
+"""Key -> least and most that make sense (ms), what a smaller value does, and what to write."""
+
+
+def _listen_times(context: Context, listen: Listen) -> None:
+    for name, (least, most, effect, hint) in _LISTEN_TIMES.items():
+        ms = getattr(listen, f"{name}_ms")
+        if ms is None or least <= ms <= most:
+            continue
+        if ms < least:
+            context.add(listen.where(name), "E18", f"{name} of {'0' if ms == 0 else f'{ms}ms'} {effect}", hint)
+        else:
+            message = f"{name} of {ms / 1000:g}s is longer than a caller believes that anybody is there"
+            context.add(listen.where(name), "E18", message, f"{most / 1000:g}s is the most")
 
 
 def _ranges(context: Context) -> None:
