@@ -12,9 +12,9 @@ the share that was right. `raw` is what the engines say.
 
 Held out for the figures: `audio_fixtures/en_prompts_allison` and `en_sentences`; Mandarin sentences, option words and
 speakers of digits on the even side of a hash of their name. Fitted on: the odd side, and the folders given, each with a
-`transcripts.tsv` (file, language, transcript) and none of the fixtures' clips. The curves in the package were fitted on
-the 361 prompts of Debian's asterisk-core-sounds-en-wav 1.6.1-1 that are no fixtures (texts: its core-sounds-en.txt),
-and on 92 more Mandarin words of the set `zh_words_yuetan` comes from.
+`transcripts.tsv` (file, language, transcript) and none of the fixtures' clips. The curves in the
+package were fitted on 60 prompts, drawn by lot, of Debian's asterisk-core-sounds-en-wav 1.6.1-1 that are no fixtures
+(texts: its core-sounds-en.txt): open questions in English only.
 """
 
 from __future__ import annotations
