@@ -17,8 +17,8 @@ HERE = Path(__file__).resolve().parent
 PICTURES = HERE.parent / "docs" / "pictures"
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "resampling": (), "media_loop": ("--seconds", "10"), "framework_cost": (), "memory": (), "replay_speed": (),
-    "dialog_engine": (), "lint": (), "routing": (), "shared_floor": (), "recognition": (), "synthesis": (), "understanding": (),
-    "understanding_speed": (),
+    "dialog_engine": (), "lint": (), "routing": (), "shared_floor": (), "recognition": (), "synthesis": (),
+    "understanding": (), "understanding_speed": (),
     "answer_latency": (), "viewers": (), "barge_in": (), "false_barge_in": (), "cut_offs": (), "noise": (),
     "peer_turns": (), "concurrency": ("--picture", str(PICTURES / "concurrency.svg")),
 }  # fmt: skip
