@@ -23,7 +23,26 @@ def why_ignored(text: str, hearing: Hearing, said: str, words: Vocabulary) -> st
     )
     if not asked_yes_no and words.is_backchannel(text, expectation.language):
         return "back-channel"
-    return "echo of the prompt" if is_echo(text, said) else ""
+    if is_echo(text, said):
+        return "echo of the prompt"
+    return "no words that say anything" if _says_nothing(text, hearing, words) else ""
+
+
+_SMALL = frozenset((
+    "a", "an", "the", "and", "or", "but", "so", "as", "if", "of", "in", "on", "at", "with", "from", "by", "that",
+    "this", "is", "was", "are", "be", "it", "he", "his", "him", "her", "they",
+))  # fmt: skip
+"""What recognisers make of a cough or a tap. No caller means one of them alone: more words come, or there were none.
+(Those that sound like digits, to and for, are not among them.)"""
+
+
+def _says_nothing(text: str, hearing: Hearing, words: Vocabulary) -> bool:
+    """Small words alone, where the question does not take one of them."""
+    units = _units(text)
+    if not units or not _SMALL.issuperset(units):
+        return False
+    meant = words.completeness(text, hearing.question.expectation)
+    return meant in {Completeness.OPEN, Completeness.INCOMPLETE}
 
 
 def completeness_of(event: PartialTranscript | FinalTranscript, hearing: Hearing, words: Vocabulary) -> Completeness:

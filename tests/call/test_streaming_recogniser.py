@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ivr.call.settings import CallSettings
 from ivr.dialog import events as dialog
 from tests.fakes.calls import Result, ScriptedEngines, Simulation, Utter, speech
@@ -30,3 +32,22 @@ def test_voice_without_words_lowers_the_prompt_and_no_more() -> None:
 def test_where_words_come_late_voice_alone_stops_it() -> None:
     assert "barge_in.stop" in noise_over_the_prompt(frozenset())
     assert "barge_in.stop" in noise_over_the_prompt(frozenset({"zh"}))
+
+
+def said_over_the_prompt(*words: tuple[str, int]) -> list[str]:
+    text, partial_after_ms = words[0]
+    sim = Simulation(rule, ScriptedEngines([Utter(text, partial_after_ms=partial_after_ms)]))
+    sim.wait(300)
+    sim.say(speech(900))
+    sim.wait(1200)
+    return [kind for kind in sim.kinds() if kind.startswith(("barge_in", "prompt.cut", "turn.nothing", "turn.commit"))]
+
+
+@pytest.mark.parametrize("text", ["the", "and with", "him", "The."])
+def test_what_a_recogniser_makes_of_a_cough_stops_no_prompt(text: str) -> None:
+    assert said_over_the_prompt((text, 300)) == ["barge_in.duck", "turn.nothing", "barge_in.restore"]
+
+
+@pytest.mark.parametrize("text", ["the card", "help", "to a person"])
+def test_a_word_that_says_something_does(text: str) -> None:
+    assert "barge_in.stop" in said_over_the_prompt((text, 300))
