@@ -21,7 +21,7 @@ from ivr.asr.language import LanguageGuess, guess_language
 from ivr.asr.local import LocalRecognition
 from ivr.asr.registry import create, names
 from ivr.asr.scripted import ScriptedRecogniser
-from ivr.asr.two_pass import TwoPassRecogniser, join
+from ivr.asr.two_pass import TwoPassRecogniser, join, joined
 from ivr.audio.frame import SAMPLE_RATE, Samples
 from ivr.errors import ConfigError, ModelError, RecognitionError
 
@@ -33,16 +33,19 @@ def heard(engine: str, *readings: tuple[str, float], cpu_ms: float = 1.0) -> Tra
 
 
 def test_second_pass_has_the_words_and_the_first_stays_behind() -> None:
-    joined = join(
-        heard("vosk", ("check my ballots", 0.7), cpu_ms=20), heard("whisper", ("Check my balance.", 0.9), cpu_ms=180)
-    )
-    assert [hypothesis.text for hypothesis in joined.hypotheses] == ["Check my balance.", "check my ballots"]
-    assert (joined.engine, joined.cpu_ms, joined.final, joined.confidence) == ("vosk+whisper", 200, True, 0.9)
+    first = heard("vosk", ("check my ballots", 0.7), cpu_ms=20)
+    second = heard("whisper", ("Check my balance.", 0.9), cpu_ms=180)
+    found = joined(first, second, None)
+    assert [hypothesis.text for hypothesis in found.hypotheses] == ["Check my balance.", "check my ballots"]
+    assert (found.engine, found.cpu_ms, found.final, found.confidence) == ("vosk+whisper", 200, True, 0.9)
+    likely = join(first, second)
+    assert [hypothesis.text for hypothesis in likely.hypotheses] == ["Check my balance.", "check my ballots"]
+    assert 0 < likely.confidence < 1
 
 
 def test_same_words_are_one_reading() -> None:
-    joined = join(heard("vosk", ("check my balance", 0.7)), heard("whisper", ("Check my balance.", 0.9)))
-    assert [hypothesis.text for hypothesis in joined.hypotheses] == ["Check my balance."]
+    found = join(heard("vosk", ("check my balance", 0.7)), heard("whisper", ("Check my balance.", 0.9)))
+    assert [hypothesis.text for hypothesis in found.hypotheses] == ["Check my balance."]
 
 
 @pytest.mark.parametrize(("sure", "text"), [(0.95, "yes"), (0.6, "")])
