@@ -109,7 +109,7 @@ def started(url: str, tmp_path: Path) -> Iterator[Callable[..., Node]]:
     def make(name: str, agents: int, lease_s: float = 1.0) -> Node:
         node = Node(url, tmp_path, name, agents, lease_s)
         nodes.append(node)
-        until(lambda: {"ready": name} in node.told or node.process.poll() is not None, f"node {name} is up", 30)
+        until(lambda: {"ready": name} in node.told or node.process.poll() is not None, f"node {name} is up", 60)
         assert node.process.poll() is None, f"node {name} failed"
         return node
 
