@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,8 +20,7 @@ from ivr.dialog.testing.mutate import mutation_score
 from ivr.dialog.testing.runner import run_tests
 from ivr.dialog.testing.simulator import Simulator
 
-ROOT = Path(__file__).parents[2]
-PAYMENTS = ROOT / "dialogs" / "payments"
+PAYMENTS = Path(__file__).parents[2] / "dialogs" / "payments"
 
 
 @pytest.fixture(scope="module")
@@ -89,43 +85,9 @@ def _call(bundle: Bundle, language: str, caller: str = "100", backend: Any = Non
 # ------------------------------------------------------------------------------------------------- over HTTP, for real
 
 
-def _backend_module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("payments_backend", ROOT / "examples" / "payments_backend.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    sys.path.insert(0, str(ROOT / "examples"))  # as when it is run: backend_base.py stands beside it
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.pop(0)
-    return module
-
-
 @pytest.fixture
-def bank() -> Iterator[str]:
-    """The example backend in a thread of its own; its address."""
-    module = _backend_module()
-    loop = asyncio.new_event_loop()
-    started: list[web.AppRunner] = []
-
-    async def start() -> str:
-        runner = web.AppRunner(module.Bank().app())
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        started.append(runner)
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    url = loop.run_until_complete(start())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield url
-    asyncio.run_coroutine_threadsafe(started[0].cleanup(), loop).result(5)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(5)
-    loop.close()
+def bank(serve_app: Callable[[web.Application], str], example: Callable[[str], ModuleType]) -> str:
+    return serve_app(example("payments_backend").Bank().app())
 
 
 @pytest.fixture
@@ -140,6 +102,15 @@ def _say(simulator: Simulator, *words: str) -> list[str]:
     for word in words:
         said += [say.text for say in simulator.speak(ev.Spoken(word, 1.0)).said]
     return said
+
+
+def test_what_was_said_at_first_is_not_asked_for_again(bundle: Bundle, live: LiveBackend) -> None:
+    """Amount and day come with the matter, and a change of mind in the confirm."""
+    simulator = _call(bundle, "zh", "13700137000", live)
+    assert "九十八元" in "".join(_say(simulator, "好", "是的，前天多扣了九十八块钱"))
+    assert simulator.step == "dispute/details:confirm"
+    _say(simulator, "不对，是九十九块", "对", "要", "满意")
+    assert simulator.ended == ev.End("resolved", "dispute")
 
 
 SPOKEN = [
