@@ -72,15 +72,17 @@ async def _serve(service: Service) -> int:
 def _tell(service: Service) -> None:
     hotline = service.bundle.definition.hotline.hotline
     print(f"\n{hotline} is answering.", flush=True)
-    host, port = service.http_address
+    web_host, web_port = service.http_address
     if service.config.browser.enabled:
-        print(f"  open   http://{_reachable(host)}:{port}/  to call it, or chat, from a browser", flush=True)
+        print(f"  open   http://{_reachable(web_host)}:{web_port}/  to call it, or chat, from a browser", flush=True)
     for name, (host, port) in service.sip.addresses.items():
         transport = "" if name == "UDP" else f";transport={name.lower()}"
         print(f"  call   sip:hotline@{host}:{port}{transport}", flush=True)
-    print(f"  look   http://{host}:{port}/  (/readyz, /metrics)", flush=True)
+    print(f"  look   http://{web_host}:{web_port}/  (/readyz, /metrics)", flush=True)
     if service.setup_path:
-        print(f"  admin  http://{host}:{port}{service.setup_path}  sets up the first one; works once", flush=True)
+        print(
+            f"  admin  http://{web_host}:{web_port}{service.setup_path}  sets up the first one; works once", flush=True
+        )
     print(f"  files  {service.data.resolve()}", flush=True)
     print("  stop   Ctrl-C\n", flush=True)
 
