@@ -97,7 +97,7 @@ async def settled(live: LiveEndOfTurn) -> None:
 def test_a_live_service_answers_in_time_or_not_at_all() -> None:
     async def run() -> None:
         model, caller = Slow(), Call()
-        live = LiveEndOfTurn(model)
+        live = LiveEndOfTurn(model, late_s=60.0)
         driver = cast("CallDriver", caller)
         for number in range(4):
             live.carry_out(driver, JudgeTurn(number, 100 * number, SILENT))
@@ -110,6 +110,22 @@ def test_a_live_service_answers_in_time_or_not_at_all() -> None:
         await settled(live)
         assert live.failures == 1
         assert len(caller.got) == 2
+        live.close()
+
+    asyncio.run(run())
+
+
+def test_a_busy_machine_is_asked_no_more_for_a_while() -> None:
+    async def run() -> None:
+        model, caller = Slow(), Call()
+        model.let.set()
+        live = LiveEndOfTurn(model, late_s=0.0)
+        driver = cast("CallDriver", caller)
+        live.carry_out(driver, JudgeTurn(1, 0, SILENT))
+        await settled(live)
+        live.carry_out(driver, JudgeTurn(2, 0, SILENT))
+        await settled(live)
+        assert [live.skipped, len(caller.got)] == [1, 1]
         live.close()
 
     asyncio.run(run())

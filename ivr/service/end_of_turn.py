@@ -33,20 +33,24 @@ def _smart_turn() -> EndOfTurnModel:
 
 
 class LiveEndOfTurn:
-    """One for a process."""
+    """One for a process. When an answer took longer than `late_s` the machine is busy: it asks no more for `rest_s`, and
+    silence decides alone."""
 
-    def __init__(self, model: EndOfTurnModel) -> None:
+    def __init__(self, model: EndOfTurnModel, late_s: float = 0.35, rest_s: float = 5.0) -> None:
         self._model = model
+        self._late_s = late_s
+        self._rest_s = rest_s
+        self._rest_until = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="end-of-turn")
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self.skipped = 0
-        """Questions that nobody answered because too many waited."""
+        """Questions that nobody answered because too many waited, or the machine was busy."""
         self.failures = 0
 
     def carry_out(self, driver: CallDriver, command: JudgeTurn) -> None:
         """Answer by `driver.deliver(TurnJudged)`, unless there is too much to do."""
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting >= _MOST_WAITING or asyncio.get_running_loop().time() < self._rest_until:
             self.skipped += 1
             return
         self._waiting += 1
@@ -56,6 +60,7 @@ class LiveEndOfTurn:
 
     async def _judge(self, driver: CallDriver, command: JudgeTurn) -> None:
         loop = asyncio.get_running_loop()
+        asked_at = loop.time()
         try:
             probability = await loop.run_in_executor(self._thread, self._model.judge, command.samples)
         except EngineError as error:
@@ -64,6 +69,8 @@ class LiveEndOfTurn:
             return
         finally:
             self._waiting -= 1
+        if loop.time() - asked_at > self._late_s:
+            self._rest_until = loop.time() + self._rest_s
         driver.deliver(TurnJudged(command.utterance, command.at, round(probability, 4)))
 
     def close(self) -> None:
