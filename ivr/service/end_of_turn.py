@@ -33,8 +33,8 @@ def _smart_turn() -> EndOfTurnModel:
 
 
 class LiveEndOfTurn:
-    """One for a process. When an answer took longer than `late_s` the machine is busy: it asks no more for `rest_s`, and
-    silence decides alone."""
+    """One for a process. When an answer took longer than `late_s` the machine is busy: it asks no more for `rest_s`,
+    and silence decides alone."""
 
     def __init__(self, model: EndOfTurnModel, late_s: float = 0.35, rest_s: float = 5.0) -> None:
         self._model = model
