@@ -1,4 +1,3 @@
-
 """A hotline's own commands count at any moment: words of risk do not wait for a backend or stay in the wrong queue."""
 
 from __future__ import annotations
