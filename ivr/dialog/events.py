@@ -174,8 +174,8 @@ class FillerDue:
 class QueueEvent:
     """News while the caller waits for a human. `closed`, `full`, `timeout`, `failed` end the wait and become `queue.*`
     events; `position` may be announced; `answered` = a human is on the line; `left` = the human has hung up or given
-    the call back; `lent` = the human waits while the bot runs the flow `detail`; `recalled` = waits no longer; `taken` =
-    a human has taken a call that did not ask for one."""
+    the call back; `lent` = the human waits while the bot runs the flow `detail`; `recalled` = waits no longer; `taken`
+    = a human has taken a call that did not ask for one."""
 
     at_ms: int
     kind: Literal["closed", "full", "timeout", "failed", "position", "answered", "left", "taken", "lent", "recalled"]
