@@ -58,7 +58,7 @@ def replay_engines(bundle: Bundle, folder: Path, *, people: bool = True) -> Repl
         bundle,
         lambda transcript, failure: LocalRecognition(config, transcript, failure),
         LocalSynthesis(SynthesisSettings(), RecordedPrompts(folder)),
-        BackendClient(environment_of(bundle), {"ivr.tickets.create": _no_ticket}),
+        BackendClient(environment_of(bundle), {"ivr.tickets.create": _no_ticket, "ivr.callback.request": _no_callback}),
         environment_of(bundle),
         end_of_turn=end_of_turn_model(),
         streams=config.streaming,
@@ -69,3 +69,8 @@ def replay_engines(bundle: Bundle, folder: Path, *, people: bool = True) -> Repl
 def _no_ticket(**args: JsonValue) -> dict[str, JsonValue]:
     """A replay opens no ticket; the caller is told a number all the same, so that the call goes its way."""
     return {"number": "000000"}
+
+
+def _no_callback(**args: JsonValue) -> dict[str, JsonValue]:
+    """A replay calls nobody back."""
+    return {"position": 1, "wait_minutes": 1}
