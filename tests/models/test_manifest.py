@@ -40,6 +40,7 @@ def test_ours_names_what_the_defaults_need() -> None:
         "whisper-base",
         "piper-en",
         "silero-vad",
+        "smart-turn",
         "kokoro",
         "bge-small-zh",
         "bge-small-en",
