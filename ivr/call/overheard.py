@@ -13,8 +13,9 @@ _SAME = 0.75
 """Share of the words that must be the prompt's own, in its order: recognisers mishear an echo, too."""
 
 
-def why_ignored(text: str, hearing: Hearing, said: str, words: Vocabulary) -> str:
-    """Why words over a prompt are not for the dialog; empty if they are. `said` is what the bot said meanwhile."""
+def why_ignored(text: str, hearing: Hearing, said: str, words: Vocabulary, confidence: float = 0.0) -> str:
+    """Why words over a prompt are not for the dialog; empty if they are. `said` is what the bot said meanwhile,
+    `confidence` the recogniser's in its last word on them; words that may go on have none."""
     if not hearing.prompt_text:
         return ""
     expectation = hearing.question.expectation
@@ -25,7 +26,12 @@ def why_ignored(text: str, hearing: Hearing, said: str, words: Vocabulary) -> st
         return "back-channel"
     if is_echo(text, said):
         return "echo of the prompt"
-    return "no words that say anything" if _says_nothing(text, hearing, words) else ""
+    unsure = confidence < _SURE
+    return "no words that say anything" if unsure and _says_nothing(text, hearing, words) else ""
+
+
+_SURE = 0.75
+"""From here on even a small word was said: a six that was heard as "the" is at 1.0, a tap or a cough at 0.5."""
 
 
 _SMALL = frozenset((

@@ -236,12 +236,13 @@ class Turns:
         played = self._speaker.played_samples()
         self._act(self._barge_in.words(count, self._policy(hearing), hot, played), "words")
 
-    def _why_ignored(self, text: str, hearing: Hearing, before: str) -> str:
+    def _why_ignored(self, text: str, hearing: Hearing, before: str, confidence: float = 0.0) -> str:
         """Why these words are not for the dialog; empty if they are. `before` = what the same pass of the recogniser
         made of the turn that this may go on with."""
         if hearing.goes_on is not None and not says_more(text, before or hearing.goes_on.text):
             return "nothing new"
-        return why_ignored(text, hearing, self._speaker.said_since(hearing.heard_from(ECHO_DELAY_MS)), self._words)
+        said = self._speaker.said_since(hearing.heard_from(ECHO_DELAY_MS))
+        return why_ignored(text, hearing, said, self._words, confidence)
 
     def final(self, event: FinalTranscript) -> None:
         hearing = self._hearing(event.utterance)
@@ -252,7 +253,8 @@ class Turns:
         hearing.final = event
         text = event.hypotheses[0].text if event.hypotheses else ""
         before = "" if hearing.goes_on is None else hearing.goes_on.text
-        self._discard = self._why_ignored(text, hearing, before) if text.strip() else NO_WORDS
+        confidence = event.hypotheses[0].confidence if event.hypotheses else 0.0
+        self._discard = self._why_ignored(text, hearing, before, confidence) if text.strip() else NO_WORDS
         if not self._discard:
             hearing.completeness = completeness_of(event, hearing, self._words)
             if hearing.goes_on is not None and not self._take_back(hearing):

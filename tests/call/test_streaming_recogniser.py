@@ -34,9 +34,8 @@ def test_where_words_come_late_voice_alone_stops_it() -> None:
     assert "barge_in.stop" in noise_over_the_prompt(frozenset({"zh"}))
 
 
-def said_over_the_prompt(*words: tuple[str, int]) -> list[str]:
-    text, partial_after_ms = words[0]
-    sim = Simulation(rule, ScriptedEngines([Utter(text, partial_after_ms=partial_after_ms)]))
+def said_over_the_prompt(text: str, confidence: float) -> list[str]:
+    sim = Simulation(rule, ScriptedEngines([Utter(text, confidence=confidence, partial_after_ms=300)]))
     sim.wait(300)
     sim.say(speech(900))
     sim.wait(1200)
@@ -45,9 +44,13 @@ def said_over_the_prompt(*words: tuple[str, int]) -> list[str]:
 
 @pytest.mark.parametrize("text", ["the", "and with", "him", "The."])
 def test_what_a_recogniser_makes_of_a_cough_stops_no_prompt(text: str) -> None:
-    assert said_over_the_prompt((text, 300)) == ["barge_in.duck", "turn.nothing", "barge_in.restore"]
+    assert said_over_the_prompt(text, 0.5) == ["barge_in.duck", "turn.nothing", "barge_in.restore"]
 
 
 @pytest.mark.parametrize("text", ["the card", "help", "to a person"])
 def test_a_word_that_says_something_does(text: str) -> None:
-    assert "barge_in.stop" in said_over_the_prompt((text, 300))
+    assert "barge_in.stop" in said_over_the_prompt(text, 0.5)
+
+
+def test_a_small_word_that_was_surely_said_does_too() -> None:
+    assert "barge_in.stop" in said_over_the_prompt("the", 0.95)
