@@ -13,29 +13,44 @@ import re
 
 from ivr.dialog.slots.base import Parsed
 
+_DIGIT = "0-9零〇一二三四五六七八九幺两"
 _RETRACT_EN = re.compile(
-    r"\b(?:no|nope|sorry|i mean|i meant|actually|wait|rather|make (?:that|it)|correction|scratch that|wrong|should be)\b"
+    r"\b(?:no|nope|sorry|i mean|i meant|actually|wait|rather|make (?:that|it)|correction|scratch that|wrong|should be|oops|whoops)\b"
+    r"|(?<!\bi )(?<!\byou )(?<!n't )\bknow\b(?=\W+(?:\d|oh|zero|one|two|three|four|five|six|seven|eight|nine|double)\b)"
 )
 _NEGATE_EN = re.compile(
     r"\b(?:not|isn't|wasn't|rather than|instead of|it's not|never)\s*(?:the|a|an|at|on|in|from|my|is|was)?\W*$"
 )
-_RETRACT_ZH = re.compile(r"不对|不是|错了|说错|我是说|应该是|改成|不不|哦不|噢不|更正|等等|等一下|而是|换成|搞错")
-_NEGATE_ZH = re.compile(r"(?:不是|不要|并非|没有|别)\W*(?:那个|尾号|在|是)?\W*$")
+_RETRACT_ZH = re.compile(
+    r"不对|不是|错了|说错|我是说|应该是|改成|不不|哦不|噢不|更正|等等|等一下|而是|换成|搞错|重来|重说|[啊哦噢呃哎]不是|不是[，,。]"
+    rf"|(?<=[{_DIGIT}])[啊哦噢呃哎，, ]*不[，,啊 ]*(?=[{_DIGIT}])"
+)
+_NEGATE_ZH = re.compile(r"(?:(?<![啊哦噢呃哎])不是(?![，,。])|不要|并非|没有|别)\W*(?:那个|尾号|在|是)?\W*$")
 
 
 def surviving(values: list[Parsed], text: str, language: str) -> list[Parsed]:
     """`values` without those the caller took back in the same breath. `text` is cleaned."""
     if len(values) < 2:
         return values
-    chinese = language.startswith("zh")
-    retract, negate = (_RETRACT_ZH, _NEGATE_ZH) if chinese else (_RETRACT_EN, _NEGATE_EN)
-    standing = [value for value in values if not negate.search(text[: value.span[0]])]
+    standing = [value for value in values if not negated(text, language, value.span[0])]
     if not standing:
         return values
-    cues = [match.end() for match in retract.finditer(text)]
+    cues = retractions(text, language)
     if not cues:
         return standing
     return [value for value in standing if not _taken_back(value, standing, cues)]
+
+
+def retractions(text: str, language: str) -> list[int]:
+    """Where words that take back what was said before them end: `no`, `I mean`, 不对."""
+    retract = _RETRACT_ZH if language.startswith("zh") else _RETRACT_EN
+    return [match.end() for match in retract.finditer(text)]
+
+
+def negated(text: str, language: str, start: int) -> bool:
+    """Whether a value that begins at `start` is one the caller says it is not."""
+    negate = _NEGATE_ZH if language.startswith("zh") else _NEGATE_EN
+    return negate.search(text[:start]) is not None
 
 
 def _taken_back(value: Parsed, others: list[Parsed], cues: list[int]) -> bool:

@@ -6,11 +6,12 @@ from __future__ import annotations
 import re
 
 from ivr.dialog.slots.base import BARE, EXPLICIT, GUESS, PART, Parsed, Settings, Utterance, number_bounds
+from ivr.dialog.slots.digits_repair import Run, mended
 from ivr.dialog.text.clean import HAN
 
 _GROUP = r"\d+(?!\d*(?:st|nd|rd|th)\b)"
-_RUN_EN = re.compile(rf"\b{_GROUP}(?:[\s,.\-]+(?:and\s+then\s+|then\s+|and\s+)?{_GROUP})*")
-_RUN_ZH = re.compile(r"\d+(?:[\s,，、.\-]*(?:然后|再|杠|(?<=[2-9])个)?\d+)*")
+_RUN_EN = re.compile(rf"\b{_GROUP}(?:[\s,.\-]+(?:and\s+then\s+|then\s+|and\s+|(?:u[hm]+|er+m?|hmm?)[\s,.]+)*{_GROUP})*")
+_RUN_ZH = re.compile(r"\d+(?:[\s,，、.\-]*(?:[嗯呃啊]+[\s,，、.]*|然后|再|杠|(?<=[2-9])个)?\d+)*")
 _CUE = re.compile(
     r"(?:尾号|卡号|号码|单号|编号|后\d*位|密码|验证码|ends?(?: in)?|ending(?: in)?|number|digits|code)\W*(?:是|为|is|are)?\W*$"
 )
@@ -28,8 +29,19 @@ def parse_digits(utterance: Utterance, settings: Settings) -> list[Parsed]:
         if _UNIT_AFTER.match(text, match.end()):
             continue  # an amount, a date, a time
         found.append(_read(utterance, match, shortest, longest))
+    whole = _mended(utterance, found, shortest, longest)
+    if whole is not None:
+        return [whole]
     good = [value for value in found if not value.error]
     return good + [value for value in found if value.error] if good else found
+
+
+def _mended(utterance: Utterance, found: list[Parsed], shortest: int, longest: int) -> Parsed | None:
+    """What the runs make when a part was said again."""
+    runs = [Run(str(value.value), value.span) for value in found]
+    source = utterance.canonical.source
+    digits = mended(runs, source, utterance.language, shortest, longest)
+    return Parsed(digits, GUESS, (runs[0].span[0], runs[-1].span[1])) if digits else None
 
 
 def repeated(run: str) -> str:
