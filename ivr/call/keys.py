@@ -9,6 +9,11 @@ from ivr.call.interpreter import DialogRunner
 from ivr.call.turns import Turns
 from ivr.dialog.events import Keys
 
+_CLOSED = frozenset({"confirm", "choose", "guess"})
+_ANSWER_MS = 2000
+"""Keys that are an answer to a closed question, where a number might be typed instead (1 = yes, or the first digit of
+the right number): they count when no other key follows for so long. (VoiceXML 2.1's `termtimeout`.)"""
+
 
 class KeyBuffer:
     """Collects digits; closes them by length, end key, meaning, or the interdigit timer."""
@@ -57,7 +62,8 @@ class KeyBuffer:
         if len(self._digits) >= longest and (expectation.key_length is not None or whole):
             self._close(self._digits[: max(longest, 1)], self._digits[max(longest, 1) :])
         else:
-            self._core.arm("interdigit", listen.interdigit_ms)
+            answered = expectation.mode in _CLOSED and self._digits in expectation.keys
+            self._core.arm("interdigit", min(listen.interdigit_ms, _ANSWER_MS) if answered else listen.interdigit_ms)
 
     def _close(self, digits: str, ahead: str = "") -> None:
         self._core.disarm("interdigit")

@@ -278,6 +278,30 @@ def test_digits_of_a_length_close_themselves_and_shorter_ones_by_time_or_end_key
         assert asked_texts(sim)[1] == expected
 
 
+@pytest.mark.parametrize(
+    ("keys", "wait", "expected"),
+    [("1", 2100, "Keys 1"), ("1#", 0, "Keys 1"), ("13900139000", 3100, "Keys 13900139000")],
+)
+def test_at_a_confirm_a_key_waits_for_the_number_it_may_begin(keys: str, wait: int, expected: str) -> None:
+    def rule(state: Any, event: dialog.DialogEvent) -> Result:
+        if isinstance(event, dialog.Keys):
+            return Result(state, ask(f"Keys {event.digits}"))
+        if not isinstance(event, dialog.CallStarted):
+            return Result(state)
+        expectation = dialog.Expectation(
+            "f/s", "confirm", "en", "f", asked="n", keys={"1": "yes", "2": "no"}, key_length=(1, 15)
+        )
+        return Result(1, [dialog.Say("p", "Right?", "en"), dialog.Listen(SETTINGS, expectation)])
+
+    sim = Simulation(rule, ScriptedEngines())
+    sim.wait(600)
+    for digit in keys:
+        sim.event(call.DigitPressed(digit))
+        sim.wait(200)
+    sim.wait(wait)
+    assert asked_texts(sim)[1] == expected
+
+
 def test_a_stalled_recogniser_is_no_match_once_and_a_human_the_second_time() -> None:
     sim = simulation(Utter("x", stalls=True), Utter("x", stalls=True))
     for _ in range(2):

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from ivr.dialog.engine import form
 from ivr.dialog.engine.commands import run_command
+from ivr.dialog.engine.keypad import fit
 from ivr.dialog.engine.ladder import fail
 from ivr.dialog.engine.pick import Act
 from ivr.dialog.engine.program import AskStep, RouteStep
 from ivr.dialog.engine.question import expectation_of, open_question, pose
 from ivr.dialog.engine.state import Candidate, Question
 from ivr.dialog.engine.turn import Raised, Turn
+from ivr.dialog.engine.values import error_of
 from ivr.dialog.events import Expectation, JsonValue, Reading
 
 
@@ -196,14 +198,39 @@ def _split_type_ahead(expectation: Expectation, digits: str) -> str:
 
 
 def _press_value(turn: Turn, question: Question, key_readings: Sequence[Reading]) -> None:
+    if question.mode != "ask":
+        _press_instead(turn, question, key_readings)
+        return
     mine = [reading for reading in key_readings if reading.slot == question.asked]
     good = next((reading for reading in mine if not reading.detail.get("error")), None)
-    if good and question.mode == "ask":
+    if good:
         slot = turn.slot_code(good.slot)
         turn.decide("5 pick: keys", slot.source, slot=slot.name, value=turn.shown(slot.name, good.value))
         _fill(turn, question, [Candidate(good.value, 1.0, good.slot)])
     else:
         fail(turn, "invalid" if mine else "nomatch")
+
+
+def _press_instead(turn: Turn, question: Question, key_readings: Sequence[Reading]) -> None:
+    """The right value is typed where a yes or no was asked for. Of a form read back it is known by its shape which slot
+    is meant; where that fits two, the caller is asked."""
+    good = [found for found in key_readings if not found.detail.get("error") and not _wrong(turn, found)]
+    best = max((fit(turn.slot_code(found.slot), found.text) for found in good), default=0)
+    meant = [found for found in good if fit(turn.slot_code(found.slot), found.text) == best]
+    if len(meant) > 1 and question.subject == "form":
+        form.ask_which(turn)
+    elif len(meant) != 1:
+        fail(turn, "invalid" if key_readings and not good else "nomatch")
+    elif any((found.slot, found.value) == (meant[0].slot, meant[0].value) for found in question.candidates):
+        turn.decide("5 pick: keys", turn.slot_code(meant[0].slot).source, slot=meant[0].slot)
+        _accept_value(turn, question, [Candidate(meant[0].value, 1.0, meant[0].slot)])
+    else:
+        turn.decide("5 pick: keys instead of an answer", turn.slot_code(meant[0].slot).source, slot=meant[0].slot)
+        _correct(turn, question, [Candidate(meant[0].value, 1.0, meant[0].slot)])
+
+
+def _wrong(turn: Turn, reading: Reading) -> bool:
+    return bool(error_of(turn, turn.slot_code(reading.slot), reading.value))
 
 
 def _press_meaning(turn: Turn, question: Question, meaning: str) -> None:

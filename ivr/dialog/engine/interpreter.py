@@ -15,7 +15,14 @@ from ivr.dialog.engine.commands import command_in_queue, command_while_acting
 from ivr.dialog.engine.keypad import read_keys
 from ivr.dialog.engine.pick import bands, command_of, leaves_words, pick, weigh
 from ivr.dialog.engine.program import CallStep, Program
-from ivr.dialog.engine.question import command_expectation, expectation_of, listen, open_question, settings_of
+from ivr.dialog.engine.question import (
+    command_expectation,
+    expectation_of,
+    keyed_slots,
+    listen,
+    open_question,
+    settings_of,
+)
 from ivr.dialog.engine.state import DialogState
 from ivr.dialog.engine.turn import MASK, Await, Raised, Turn
 from ivr.dialog.understanding.anger import anger_score
@@ -182,8 +189,8 @@ def _keys(turn: Turn, event: ev.Keys) -> None:
 
 def _press(turn: Turn, digits: str) -> None:
     question = open_question(turn)
-    slot = turn.slot_code(question.asked) if question.asked and question.mode == "ask" else None
-    press(turn, digits, read_keys(slot, digits, turn.now()))
+    slots = [turn.slot_code(name) for name in keyed_slots(turn.flow.steps[question.step], question) if name]
+    press(turn, digits, [reading for slot in slots for reading in read_keys(slot, digits, turn.now())])
 
 
 def _no_input(turn: Turn, event: ev.NoInput | ev.MaxSpeech) -> None:

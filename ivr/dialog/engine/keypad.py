@@ -10,9 +10,9 @@ from ivr.dialog.engine.program import SlotCode
 from ivr.dialog.events import JsonValue, Reading
 
 
-def read_keys(slot: SlotCode | None, digits: str, now: dt.datetime) -> list[Reading]:
+def read_keys(slot: SlotCode, digits: str, now: dt.datetime) -> list[Reading]:
     """The slot's value from keys as one `fill` reading with p = 1; with `error` in its detail when it is none."""
-    if slot is None or not digits:
+    if not digits:
         return []
     try:
         value = _value(slot, digits, now.date())
@@ -22,6 +22,12 @@ def read_keys(slot: SlotCode | None, digits: str, now: dt.datetime) -> list[Read
         return []
     wrong = slot.length is not None and not slot.length[0] <= len(digits) <= slot.length[1]
     return [Reading("fill", value, 1.0, slot.name, digits, detail={"error": "length"} if wrong else {})]
+
+
+def fit(slot: SlotCode, digits: str) -> int:
+    """How much keys that are a value of the slot look like one: 2 = by their number, 1 = any number would do."""
+    fixed = slot.length is not None and slot.length[0] == slot.length[1]
+    return 2 if fixed or slot.type in ("date", "time") or (slot.type == "phone" and len(digits) >= 7) else 1
 
 
 def _value(slot: SlotCode, digits: str, today: dt.date) -> JsonValue:

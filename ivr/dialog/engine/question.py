@@ -16,6 +16,8 @@ Prompts: TypeAlias = "list[tuple[PromptCode, dict[str, JsonValue]]]"
 
 CONFIRM_KEYS = {"1": "yes", "2": "no"}
 _KEY_LENGTHS = {"number": (1, 12), "money": (1, 12), "date": (4, 8), "time": (4, 4), "phone": (3, 15)}
+_NOT_TYPED = frozenset({"yes_no", "choice", "text"})
+"""By a key of their own, or not by keys at all."""
 _MENU_KEYS = "123456789"
 
 
@@ -286,10 +288,8 @@ def _intents(turn: Turn, step: StepCode, question: Question) -> tuple[str, ...] 
 def _keys(
     turn: Turn, step: StepCode, question: Question, asked: SlotCode | None
 ) -> tuple[dict[str, str], tuple[int, int] | None]:
-    if question.mode in ("confirm", "guess"):
-        return dict(CONFIRM_KEYS), (1, 1)
-    if question.mode == "choose":
-        return {str(number): str(found.value) for number, found in enumerate(question.candidates, 1)}, (1, 1)
+    if question.mode in ("confirm", "guess", "choose"):
+        return _closed_keys(question), (1, _longest_number(turn, step, question))
     if isinstance(step, RouteStep):
         keys = menu_keys(turn, step, question) if question.menu else _trigger_keys(turn, step)
         return keys, ((1, 1) if keys else None)
@@ -301,7 +301,32 @@ def _keys(
         return keys, (1, max(len(key) for key in keys)) if keys else None
     if asked.type == "text":
         return {}, None
-    return {}, asked.length or _KEY_LENGTHS.get(asked.type, (1, 32))
+    return {}, _key_length(asked)
+
+
+def _closed_keys(question: Question) -> dict[str, str]:
+    if question.mode == "choose":
+        return {str(number): str(found.value) for number, found in enumerate(question.candidates, 1)}
+    return dict(CONFIRM_KEYS)
+
+
+def keyed_slots(step: StepCode, question: Question) -> tuple[str, ...]:
+    """Slots whose values may be typed as numbers: the asked one; at a confirm or "A or B", those it is about."""
+    if question.mode == "ask":
+        return (question.asked,)
+    if question.subject in ("form", "which"):
+        return form_slots(step)
+    return tuple(dict.fromkeys(found.slot for found in question.candidates if found.slot))
+
+
+def _longest_number(turn: Turn, step: StepCode, question: Question) -> int:
+    """How many keys an answer to a closed question may have: the right value may be typed instead of yes or no."""
+    slots = [turn.slot_code(name) for name in keyed_slots(step, question)]
+    return max((_key_length(slot)[1] for slot in slots if slot.type not in _NOT_TYPED), default=1)
+
+
+def _key_length(slot: SlotCode) -> tuple[int, int]:
+    return slot.length or _KEY_LENGTHS.get(slot.type, (1, 32))
 
 
 def _trigger_keys(turn: Turn, step: RouteStep) -> dict[str, str]:
