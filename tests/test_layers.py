@@ -16,7 +16,20 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"audio"}),
     frozenset({"dialog", "turn", "acd"}),
     frozenset({"call"}),
-    frozenset({"asr", "tts", "transport", "store", "telemetry", "models", "backend", "nlu_encoder", "end_of_turn", "call.driver"}),
+    frozenset(
+        {
+            "asr",
+            "tts",
+            "transport",
+            "store",
+            "telemetry",
+            "models",
+            "backend",
+            "nlu_encoder",
+            "end_of_turn",
+            "call.driver",
+        }
+    ),
     frozenset({"desk"}),
     frozenset({"webhook"}),
     frozenset({"config"}),
