@@ -41,6 +41,8 @@ class CallContext:
     direction: Literal["inbound", "outbound"] = "inbound"
     entry: str = ""
     """Flow to enter; empty = the hotline's `entry` for the direction."""
+    channel: Literal["voice", "text"] = "voice"
+    """text: prompts are read by eye (chat), so values are written: `$40.00`, not `forty dollars`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class Hotline:
         now = datetime.datetime.now().astimezone()
         context = CallContext(
             info.call_id, info.caller, info.called, language, now.isoformat(timespec="milliseconds"),
-            "outbound" if direction == "outbound" else "inbound", entry,
+            "outbound" if direction == "outbound" else "inbound", entry, "voice" if manner is None else "text",
         )  # fmt: skip
         folder = self._settings.data / "calls" / now.strftime("%Y-%m-%d") / _folder_name(info.call_id)
         queues = self._board.statuses()

@@ -10,7 +10,7 @@ from functools import lru_cache
 from ivr.dialog import expressions
 from ivr.dialog.events import JsonValue
 from ivr.dialog.expressions import ExpressionError
-from ivr.dialog.spoken import verbaliser
+from ivr.dialog.spoken import verbaliser, writer
 from ivr.errors import InputError
 
 
@@ -27,7 +27,9 @@ class Compiled:
 
     def evaluate(self, names: Mapping[str, JsonValue], language: str) -> JsonValue:
         today = str(names.get("now", "1970-01-01"))[:10]
-        return self.expression.evaluate(names, spoken_filters(language, today, self.currency))
+        call = names.get("call")
+        written = isinstance(call, dict) and call.get("channel") == "text"
+        return self.expression.evaluate(names, spoken_filters(language, today, self.currency, written))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,11 @@ class Structure:
 
 
 @lru_cache(maxsize=64)
-def spoken_filters(language: str, today: str, currency: str) -> Mapping[str, Callable[..., JsonValue]]:
-    """Filters that speak `language`. They raise ExpressionError for what cannot be said."""
-    speaker = verbaliser(language)
+def spoken_filters(
+    language: str, today: str, currency: str, written: bool = False
+) -> Mapping[str, Callable[..., JsonValue]]:
+    """Filters that speak `language`, or write it. They raise ExpressionError for what cannot be said."""
+    speaker = writer(language) if written else verbaliser(language)
     day = dt.date.fromisoformat(today)
 
     def money(value: JsonValue, code: JsonValue = currency) -> JsonValue:

@@ -133,6 +133,7 @@ class Turn:
             "to": state.call.called,
             "lang": state.language,
             "direction": state.call.direction,
+            "channel": state.call.channel,
             "topic": state.topic,
             "turns": state.turns,
             "failures": state.failures,
@@ -225,6 +226,8 @@ class Turn:
     def _text(self, template: Expression, extra: Mapping[str, JsonValue] | None, language: str) -> str:
         value = self.evaluate(template, extra)
         text = value if isinstance(value, str) else str(value)
+        if self.state.call.channel == "text":
+            return text
         return spoken_text(pronounced(text, self.program.sayings.get(language, ())), language)
 
     def _masked(self, variant: Variant, extra: Mapping[str, JsonValue] | None, language: str) -> str:

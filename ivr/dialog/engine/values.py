@@ -8,7 +8,7 @@ import re
 from ivr.dialog.engine.program import SlotCode
 from ivr.dialog.engine.turn import Turn
 from ivr.dialog.events import JsonValue
-from ivr.dialog.spoken import verbaliser
+from ivr.dialog.spoken import Verbaliser, verbaliser, writer
 from ivr.errors import InputError
 
 _YES_NO = {"en": ("yes", "no"), "zh": ("是", "不是")}
@@ -59,13 +59,13 @@ def spoken_value(turn: Turn, slot: SlotCode, value: JsonValue) -> str:
     """The value as the caller hears it in a confirm that the designer did not write."""
     language = turn.state.language
     try:
-        return _spoken(slot, value, language, turn.now().date(), turn.program.currency)
+        speaker = writer(language) if turn.state.call.channel == "text" else verbaliser(language)
+        return _spoken(slot, value, speaker, language, turn.now().date(), turn.program.currency)
     except (InputError, ValueError):
         return str(value)
 
 
-def _spoken(slot: SlotCode, value: JsonValue, language: str, today: dt.date, currency: str) -> str:
-    speaker = verbaliser(language)
+def _spoken(slot: SlotCode, value: JsonValue, speaker: Verbaliser, language: str, today: dt.date, currency: str) -> str:
     kind = slot.type
     if isinstance(value, bool):
         words = _YES_NO.get(language.split("-")[0], _YES_NO["en"])

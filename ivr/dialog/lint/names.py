@@ -13,7 +13,7 @@ from ivr.dialog.lint.paths import assigned, may_be_set
 from ivr.dialog.problems import did_you_mean
 from ivr.dialog.schema import AskStep, CallStep, Flow, RunStep, SetStep, Slot
 
-CALL_FIELDS = ("id", "from", "to", "lang", "direction", "topic", "turns", "failures", "anger", "outcome")
+CALL_FIELDS = ("id", "from", "to", "lang", "direction", "channel", "topic", "turns", "failures", "anger", "outcome")
 QUEUE_FIELDS = ("open", "waiting", "agents", "expected_wait_s")
 EVERYWHERE = frozenset({"call", "queues", "now"})
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from ivr.dialog.spoken.base import Number, Verbaliser
 from ivr.dialog.spoken.en import EnglishVerbaliser
 from ivr.dialog.spoken.plain import PlainVerbaliser
+from ivr.dialog.spoken.written import Writer
 from ivr.dialog.spoken.zh import MandarinVerbaliser
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "Number",
     "PlainVerbaliser",
     "Verbaliser",
+    "Writer",
     "verbalise",
     "verbaliser",
+    "writer",
 ]
 
 
@@ -36,6 +39,12 @@ def verbaliser(language: str) -> Verbaliser:
     if primary in {"zh", "cmn"}:
         return MandarinVerbaliser()
     return PlainVerbaliser(language)
+
+
+@lru_cache(maxsize=16)
+def writer(language: str) -> Verbaliser:
+    """The same values in writing, for callers who read. Raises InputError for an unknown language."""
+    return Writer(language)
 
 
 def verbalise(text: str, language: str) -> str:

@@ -45,10 +45,18 @@ def program_of(files: Mapping[str, str], hotline: str = HOTLINE) -> Program:
 class Talk:
     """One call. Every step is also made on a state that went through JSON, and must be the same."""
 
-    def __init__(self, program: Program, *, language: str = "", caller: str = "13800138000", **started: Any) -> None:
+    def __init__(
+        self,
+        program: Program,
+        *,
+        language: str = "",
+        caller: str = "13800138000",
+        channel: Any = "voice",
+        **started: Any,
+    ) -> None:
         self.bundle = Programmed(program)
         self.now = 0
-        call = ev.CallContext("call-1", caller, "95188", language, "2026-11-22T10:00:00+08:00")
+        call = ev.CallContext("call-1", caller, "95188", language, "2026-11-22T10:00:00+08:00", channel=channel)
         self.state: DialogState | None = None
         self.commands: tuple[ev.DialogCommand, ...] = ()
         self.decisions: tuple[ev.Decision, ...] = ()
