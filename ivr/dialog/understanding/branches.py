@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from ivr.dialog.text.clean import words_only
 from ivr.dialog.understanding.background import background
-from ivr.dialog.understanding.features import Vectorizer
+from ivr.dialog.understanding.features import Vectorizer, grams
 from ivr.dialog.understanding.kernel import Matrix
 from ivr.dialog.understanding.spec import Encoder
 
@@ -31,13 +31,18 @@ class SparseView:
 
     @classmethod
     def fit(cls, texts: Sequence[str], language: str) -> SparseView:
-        vectorizer = Vectorizer.fit(texts, language)
-        return cls(vectorizer, vectorizer.matrix(texts))
+        documents = [grams(text, language) for text in texts]
+        vectorizer = Vectorizer.fit(documents, language)
+        return cls(vectorizer, vectorizer.rows(documents))
 
     @functools.cached_property
     def _columns(self) -> csr_matrix:
         """(vocabulary, n): kept, since turning the matrix costs more than the product."""
         return self.rows.T.tocsr()
+
+    def among(self) -> Matrix:
+        """(n, n): the training texts among each other."""
+        return np.asarray((self.rows @ self._columns).toarray(), dtype=np.float64)
 
     def similarity(self, texts: Sequence[str]) -> Matrix:
         """(len(texts), n)."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,11 @@ _BLOCKS = {"c": 0.35, "w": 0.4, "p": 0.25}
 MAX_CHARACTERS = 300
 """Longer texts are cut: nobody says more in a turn, and a hostile text must not cost time."""
 
+Grams: TypeAlias = dict[str, Counter[str]]
+"""The n-grams of one text, counted, by block."""
 
-def grams(text: str, language: str) -> dict[str, Counter[str]]:
+
+def grams(text: str, language: str) -> Grams:
     """N-grams of `text` by block."""
     text = text[:MAX_CHARACTERS]
     bare = strip_fillers(text, language, keep_interjections=True) or words_only(text)
@@ -59,8 +63,8 @@ class Vectorizer:
     blocks: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, texts: Iterable[str], language: str) -> Vectorizer:
-        documents = [grams(text, language) for text in texts]
+    def fit(cls, documents: Sequence[Grams], language: str) -> Vectorizer:
+        """`documents`: the n-grams of the training texts."""
         counts: Counter[str] = Counter()
         for document in documents:
             counts.update(f"{block}:{gram}" for block, found in document.items() for gram in found)
@@ -70,11 +74,11 @@ class Vectorizer:
         blocks = _BLOCKS_ZH if language.startswith("zh") else _BLOCKS
         return cls(language, vocabulary, idf.astype(np.float32), math.log((1 + len(documents)) / 2) + 1, blocks)
 
-    def row(self, text: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """(indices, weights) of one text; weights of norm at most 1."""
+    def row(self, document: Grams) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """(indices, weights) of one text's n-grams; weights of norm at most 1."""
         indices: list[int] = []
         weights: list[float] = []
-        for block, found in grams(text, self.language).items():
+        for block, found in document.items():
             begin, square = len(weights), 0.0
             for gram, count in found.items():
                 index = self.vocabulary.get(f"{block}:{gram}")
@@ -89,7 +93,11 @@ class Vectorizer:
 
     def matrix(self, texts: Sequence[str]) -> csr_matrix:
         """One row a text."""
-        rows = [self.row(text) for text in texts]
+        return self.rows([grams(text, self.language) for text in texts])
+
+    def rows(self, documents: Sequence[Grams]) -> csr_matrix:
+        """One row a text, of its n-grams."""
+        rows = [self.row(document) for document in documents]
         pointers = np.cumsum([0, *(len(indices) for indices, _ in rows)])
         indices = np.concatenate([indices for indices, _ in rows]) if rows else np.zeros(0, dtype=np.int32)
         weights = np.concatenate([weights for _, weights in rows]) if rows else np.zeros(0, dtype=np.float32)

@@ -157,6 +157,18 @@ class _Copies:
     dense: Matrix | None
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Classifiers that know only some of the examples."""
+
+    keep: Labels
+    """(k,): the rows they know, rising."""
+    labels: Labels
+    """(k,): their classes, numbered anew without gaps."""
+    sparse: Ridge
+    dense: Ridge | None
+
+
 @dataclass
 class _Trainer:
     """The steps of `train_intents`, with what they share."""
@@ -171,7 +183,7 @@ class _Trainer:
 
     def __post_init__(self) -> None:
         self.sparse = SparseView.fit(self.texts, self.language)
-        self.near_sparse = self.sparse.similarity(self.texts)
+        self.near_sparse = self.sparse.among()
         self.dense = None if self.encoder is None else DenseView.fit(self.texts, self.language, self.encoder)
         self.near_dense = (
             None if self.dense is None else np.asarray(self.dense.rows @ self.dense.rows.T, dtype=np.float64)
@@ -186,7 +198,7 @@ class _Trainer:
 
     def train(self) -> IntentModel:
         fusion = self._fuse()
-        left_out = self._left_out(fusion, np.arange(len(self.texts)))
+        left_out = self._left_out(fusion, self._part(np.arange(len(self.texts))))
         threshold = conformal_threshold(left_out.p[np.arange(len(self.texts)), self.labels])
         detector, trust = self._scope(fusion, left_out)
         return IntentModel(
@@ -263,23 +275,30 @@ class _Trainer:
 
     # ------------------------------------------------------------------------------------------------------- scope
 
-    def _left_out(self, fusion: Fusion, keep: Labels) -> Scored:
-        """The training texts `keep`, each as seen by classifiers trained on the rest of `keep`, without its group."""
-        full = len(keep) == len(self.texts)
-        labels, names = self._relabel(keep)
+    def _part(self, keep: Labels) -> _Part:
+        """Classifiers trained on the texts `keep` alone."""
+        present, labels = np.unique(self.labels[keep], return_inverse=True)
+        labels, names = labels.astype(np.int64), len(present)
+        if len(keep) == len(self.texts):
+            return _Part(keep, labels, self.ridge_sparse, self.ridge_dense)
+        sparse = self.ridge_sparse.of_part(keep, labels, names)
+        dense = None if self.ridge_dense is None else self.ridge_dense.of_part(keep, labels, names)
+        return _Part(keep, labels, sparse, dense)
+
+    def _left_out(self, fusion: Fusion, part: _Part) -> Scored:
+        """The training texts of `part`, each as seen by classifiers trained on the rest of them, without its group."""
+        keep, labels = part.keep, part.labels
         place = np.full(len(self.texts), -1)
         place[keep] = np.arange(len(keep))
         groups = [inside for group in self.groups if len(inside := place[group][place[group] >= 0])]
-        near_sparse = self.near_sparse[np.ix_(keep, keep)].copy()
-        near_dense = None if self.near_dense is None else self.near_dense[np.ix_(keep, keep)].copy()
+        near_sparse = self.near_sparse[np.ix_(keep, keep)]
+        near_dense = None if self.near_dense is None else self.near_dense[np.ix_(keep, keep)]
         kernel = radial(near_sparse, GAMMA_SPARSE)
-        ridge = self.ridge_sparse if full else Ridge.fit(kernel, labels, names)
-        sparse = ridge.left_out(kernel, groups, groups) * level(kernel, labels, groups)
+        sparse = part.sparse.left_out(kernel, groups, groups) * level(kernel, labels, groups)
         dense = None
-        if near_dense is not None:
+        if near_dense is not None and part.dense is not None:
             kernel = radial(near_dense, GAMMA_DENSE)
-            ridge = self.ridge_dense if full and self.ridge_dense else Ridge.fit(kernel, labels, names)
-            dense = ridge.left_out(kernel, groups, groups) * level(kernel, labels, groups)
+            dense = part.dense.left_out(kernel, groups, groups) * level(kernel, labels, groups)
         for group in groups:  # no text is its own neighbour
             block = np.ix_(group, group)
             near_sparse[block] = 0.0
@@ -287,22 +306,15 @@ class _Trainer:
                 near_dense[block] = -1.0
         return assemble(fusion, sparse, dense, near_sparse, near_dense, labels)
 
-    def _hidden(self, fusion: Fusion, keep: Labels, hidden: Labels) -> Scored:
-        """The texts `hidden` as seen by classifiers trained on `keep`."""
-        labels, names = self._relabel(keep)
-        near_sparse = self.near_sparse[np.ix_(hidden, keep)]
-        ridge = Ridge.fit(radial(self.near_sparse[np.ix_(keep, keep)], GAMMA_SPARSE), labels, names)
-        sparse = ridge.scores(radial(near_sparse, GAMMA_SPARSE))
+    def _hidden(self, fusion: Fusion, part: _Part, hidden: Labels) -> Scored:
+        """The texts `hidden` as seen by classifiers trained on `part`."""
+        near_sparse = self.near_sparse[np.ix_(hidden, part.keep)]
+        sparse = part.sparse.scores(radial(near_sparse, GAMMA_SPARSE))
         near_dense = dense = None
-        if self.near_dense is not None:
-            near_dense = self.near_dense[np.ix_(hidden, keep)]
-            ridge = Ridge.fit(radial(self.near_dense[np.ix_(keep, keep)], GAMMA_DENSE), labels, names)
-            dense = ridge.scores(radial(near_dense, GAMMA_DENSE))
-        return assemble(fusion, sparse, dense, near_sparse, near_dense, labels)
-
-    def _relabel(self, keep: Labels) -> tuple[Labels, int]:
-        present, labels = np.unique(self.labels[keep], return_inverse=True)
-        return labels.astype(np.int64), len(present)
+        if self.near_dense is not None and part.dense is not None:
+            near_dense = self.near_dense[np.ix_(hidden, part.keep)]
+            dense = part.dense.scores(radial(near_dense, GAMMA_DENSE))
+        return assemble(fusion, sparse, dense, near_sparse, near_dense, part.labels)
 
     def _background(self, fusion: Fusion) -> Scored | None:
         """The built-in strange sentences."""
@@ -323,10 +335,10 @@ class _Trainer:
         outside: list[Scored] = []
         for hidden_classes in self._rounds():
             is_hidden = np.isin(self.labels, hidden_classes)
-            keep, hidden = np.flatnonzero(~is_hidden), np.flatnonzero(is_hidden)
-            outside.append(self._hidden(fusion, keep, hidden))
-            seen = self._left_out(fusion, keep)
-            inside.append(Judged(seen, seen.p.argmax(axis=1) == self._relabel(keep)[0]))
+            part = self._part(np.flatnonzero(~is_hidden))
+            outside.append(self._hidden(fusion, part, np.flatnonzero(is_hidden)))
+            seen = self._left_out(fusion, part)
+            inside.append(Judged(seen, seen.p.argmax(axis=1) == part.labels))
         whole = Evidence(inside, self._noised(fusion), outside, self._background(fusion))
         evidence = whole.clean_of_natives()
         detector = fit_detector(evidence, len(self.texts), self.dense is not None)

@@ -33,10 +33,17 @@ class Ridge:
     @classmethod
     def fit(cls, kernel: Matrix, labels: NDArray[np.int64], classes: int) -> Ridge:
         """`kernel` (n, n); `labels` (n,) in 0..classes-1."""
-        targets = np.zeros((len(labels), classes))
-        targets[np.arange(len(labels)), labels] = 1.0
         inverse: Matrix = np.asarray(np.linalg.inv(kernel + RIDGE * np.eye(len(labels))), dtype=np.float64)
-        return cls(inverse, inverse @ targets)
+        return cls(inverse, inverse @ _one_hot(labels, classes))
+
+    def of_part(self, keep: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> Ridge:
+        """The classifier of the training rows `keep` alone, with `labels` (len(keep),). The inverse of a part is had
+        from that of the whole by what is left out (Schur complement): less work the less that is."""
+        rest = np.setdiff1d(np.arange(len(self.inverse)), keep)
+        across = self.inverse[np.ix_(rest, keep)]
+        inverse = self.inverse[np.ix_(keep, keep)]
+        inverse -= across.T @ np.linalg.solve(self.inverse[np.ix_(rest, rest)], across)
+        return Ridge(inverse, inverse @ _one_hot(labels, classes))
 
     def scores(self, kernel: Matrix) -> Matrix:
         """(m, classes) for `kernel` (m, n) between new texts and the training texts."""
@@ -74,20 +81,27 @@ def level(kernel: Matrix, labels: NDArray[np.int64], groups: Sequence[NDArray[np
     n r / (1 + ridge + (n - 1) r).
     """
     classes = int(labels.max()) + 1
-    factors = np.ones((len(labels), classes))
-    for label in range(classes):
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    means = np.zeros(classes)
+    for label in np.flatnonzero(counts > 1):
         rows = np.flatnonzero(labels == label)
-        count = len(rows)
-        if count < 2:
-            continue
         block = kernel[np.ix_(rows, rows)]
-        mean = float((block.sum() - np.trace(block)) / (count * (count - 1)))
-        for group in groups:
-            lost = int((labels[group] == label).sum())
-            if 0 < lost < count:
-                factors[group, label] = _reach(count, mean) / _reach(count - lost, mean)
+        means[label] = (block.sum() - np.trace(block)) / (len(rows) * (len(rows) - 1))
+    targets = _one_hot(labels, classes)
+    factors = np.ones((len(labels), classes))
+    for group in groups:
+        lost = targets[group].sum(axis=0)
+        some = np.flatnonzero((lost > 0) & (lost < counts) & (means > 0))
+        left = counts[some] - lost[some]
+        factors[np.ix_(group, some)] = _reach(counts[some], means[some]) / _reach(left, means[some])
     return factors
 
 
-def _reach(count: int, mean: float) -> float:
-    return count * mean / (1 + RIDGE + (count - 1) * mean) if mean > 0 else 1.0
+def _one_hot(labels: NDArray[np.int64], classes: int) -> Matrix:
+    targets = np.zeros((len(labels), classes))
+    targets[np.arange(len(labels)), labels] = 1.0
+    return targets
+
+
+def _reach(count: Matrix, mean: Matrix) -> Matrix:
+    return count * mean / (1 + RIDGE + (count - 1) * mean)
