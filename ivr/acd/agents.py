@@ -5,6 +5,7 @@
         ^                    | refuse, withdrawn                  (or PAUSED, OFFLINE when asked for meanwhile)
         '---- resume ---- PAUSED                           OFFLINE: signed out; sign in makes AVAILABLE
         '---- give back -- ELSEWHERE: another node of the cluster has them
+    AVAILABLE -- engage (asked to a colleague's call) --> BUSY -- disengage --> WRAP_UP, or as before
 
 A pause or sign-out asked for in a call takes force at its end. A pause after a call let ring ends by itself.
 """
@@ -29,7 +30,9 @@ class AgentState(Enum):
 
 MOVES: dict[AgentState, frozenset[AgentState]] = {
     AgentState.OFFLINE: frozenset({AgentState.AVAILABLE, AgentState.PAUSED}),
-    AgentState.AVAILABLE: frozenset({AgentState.RINGING, AgentState.PAUSED, AgentState.OFFLINE, AgentState.ELSEWHERE}),
+    AgentState.AVAILABLE: frozenset(
+        {AgentState.RINGING, AgentState.BUSY, AgentState.PAUSED, AgentState.OFFLINE, AgentState.ELSEWHERE}
+    ),
     AgentState.RINGING: frozenset(
         {AgentState.AVAILABLE, AgentState.BUSY, AgentState.PAUSED, AgentState.OFFLINE, AgentState.ELSEWHERE}
     ),

@@ -169,6 +169,8 @@ class Floor:
             return []
         self._stop_ring(call, agent_name)
         self._punish(self.roster.agent(agent_name), kind, now)
+        if call.state is CallState.TRANSFERRING:  # the wait is bounded again
+            self._waits.set(Wait("max_wait", call_id), max(now, call.give_up_at))
         if not call.offered:
             self._wait_again(call, now)
         return self._overdue(call, now) or self._route(now)
@@ -218,6 +220,35 @@ class Floor:
             return []
         wrap_up_s = self.roster.queue(call.arrival.queue).wrap_up_s
         return self._finish(call, wrap_up_s, now - call.answered_at, now)
+
+    # -- agents in calls that the floor did not offer
+
+    def engage(self, name: str, call_id: str, now: float) -> bool:
+        """A colleague asks the agent to a call, or they take one over: busy from the ringing on. False = not free."""
+        now = self._at(now)
+        agent = self.roster.agent(name)
+        if agent.state is not AgentState.AVAILABLE:
+            return False
+        self._move(agent, AgentState.BUSY, now)
+        agent.call_id = call_id
+        return True
+
+    def disengage(self, name: str, call_id: str, queue: str | None, now: float) -> list[Command]:
+        """Their part of that call is over. `queue`: they had its caller, so its wrap-up follows; None = they were asked
+        only, and are where they stood in the order of the idle. Does nothing for one who is not engaged there."""
+        now = self._at(now)
+        agent = self.roster.agent(name)
+        if agent.state is not AgentState.BUSY or agent.call_id != call_id or call_id in self.calls:
+            return []
+        if queue is None:
+            idle_since = agent.idle_since
+            agent.move(AgentState.WRAP_UP, now)
+            self._ready(agent, now)
+            agent.idle_since = idle_since
+        else:
+            config = self.roster.queues.get(queue)
+            self._wrap_up(agent, config.wrap_up_s if config is not None else 0.0, now)
+        return [*self._leave_empty(now), *self._route(now)]
 
     # -- agents come and go
 
@@ -484,15 +515,17 @@ class Floor:
         queue = self.roster.queue(call.arrival.queue)
         self.figures[queue.name].handle(talk_s, wrap_up_s)
         self._estimator.handle(queue).seen(talk_s + wrap_up_s)
-        agent = self.roster.agent(call.agent)
+        self._wrap_up(self.roster.agent(call.agent), wrap_up_s, now)
+        return [*self._leave_empty(now), *self._route(now)]
+
+    # -- inside: agents
+
+    def _wrap_up(self, agent: Agent, wrap_up_s: float, now: float) -> None:
         agent.move(AgentState.WRAP_UP, now, until=now + wrap_up_s)
         if wrap_up_s:
             self._waits.set(Wait("agent", agent.name), now + wrap_up_s)
         else:
             self._ready(agent, now)
-        return [*self._leave_empty(now), *self._route(now)]
-
-    # -- inside: agents
 
     def _move(self, agent: Agent, state: AgentState, now: float, reason: str = "", until: float | None = None) -> None:
         agent.move(state, now, reason, until)

@@ -118,7 +118,7 @@ async def call_row(request: web.Request, call_id: str) -> CallRow:
     row = await console.store.call(call_id)
     if row is None:
         raise web.HTTPNotFound(text="no such call")
-    if signed.role == "agent" and row.agent != signed.user:
+    if signed.role == "agent" and not row.had_by(signed.user):
         raise Refused(text="agents see the calls that they had themselves")
     return row
 
@@ -184,7 +184,7 @@ async def write_notes(request: web.Request, notes: CallNotes) -> None:
         raise web.HTTPNotFound(text="no such call")
     has_it = own is not None and own.call_id.rpartition("#")[0] == notes.call_id
     has_it = has_it or console.desk.talks.call_of(signed.user) == notes.call_id
-    if signed.role == "agent" and row.agent != signed.user and not has_it:
+    if signed.role == "agent" and not row.had_by(signed.user) and not has_it:
         raise Refused(text="agents write to the calls that they had themselves")
     data = {**row.data, "notes": notes.notes, "disposition": notes.disposition, "notes_by": signed.user}
     await console.store.write(records.put("call", {"id": row.id, "data": data}))

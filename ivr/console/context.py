@@ -55,7 +55,7 @@ class Console:
 
     async def _handed(self, call_id: str, agent: str, queue: str) -> None:
         """The call's row says who took it: that is whose call it is."""
-        await self.store.write(records.put("call", {"id": call_id, "agent": agent, "queue": queue}))
+        await self.store.write(records.call_handled(call_id, agent, queue))
 
     async def _ended(self, call_id: str, transcript: str) -> None:
         """What was said can be searched from now on."""

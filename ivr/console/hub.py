@@ -191,12 +191,13 @@ class Hub:
         followed.agent, followed.changed = agent, True
         self._talks.add(call_id)
         packet = self._desk.packet(call_id)
-        if not agent or packet is None:
+        if not agent:
             return
-        self._packets[call_id] = packet
-        while len(self._packets) > _PACKETS_KEPT:
-            self._packets.popitem(last=False)
-        await self._on_handed(call_id, agent, packet.queue)
+        if packet is not None:
+            self._packets[call_id] = packet
+            while len(self._packets) > _PACKETS_KEPT:
+                self._packets.popitem(last=False)
+        await self._on_handed(call_id, agent, packet.queue if packet is not None else "")
 
     def _tell_call(self, call: RunningCall, followed: _Followed) -> None:
         """Only the lines that are new: a transcript may be long. A withdrawn turn shortens it."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ivr.acd.agents import AgentState
 from ivr.acd.config import parse_priority
 from ivr.acd.waiting import Arrival
 from ivr.call.events import QueueChanged
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
     from ivr.desk.desk import HumanDesk
     from ivr.desk.entry import Entry
     from ivr.desk.talks import TalkDriver
-
-KEPT = "in a call"
-"""Reason of the pause of an agent whom a colleague has asked to a call."""
+AS_GUEST: Final = "guest"
+"""Marks the calls of agents whom the floor did not ring: `CALL#guest` is call `CALL`, and nobody's entry."""
 
 
 class Handing:
@@ -26,18 +24,32 @@ class Handing:
     def __init__(self, desk: HumanDesk) -> None:
         self._desk = desk
 
-    def keep(self, agent: str) -> None:
+    def keep(self, call_id: str, agent: str) -> None:
         desk = self._desk
-        state = desk.floor.roster.agent(agent).state
-        if state is not AgentState.AVAILABLE:
-            raise InputError(f"{agent} is not free ({state.value})")
-        desk.obey(desk.floor.pause(agent, KEPT, desk.now()))
+        if not desk.floor.engage(agent, f"{call_id}#{AS_GUEST}", desk.now()):
+            raise InputError(f"{agent} is not free ({desk.floor.roster.agent(agent).state.value})")
 
-    def free(self, agent: str) -> None:
+    def engage(self, call_id: str, name: str) -> bool:
         desk = self._desk
-        known = desk.floor.roster.agents.get(agent)
-        if known is not None and known.state is AgentState.PAUSED and known.reason == KEPT:
-            desk.obey(desk.floor.resume(agent, desk.now()))
+        return name in desk.floor.roster.agents and desk.floor.engage(name, f"{call_id}#{AS_GUEST}", desk.now())
+
+    async def claim(self, call_id: str, agent: str) -> bool:
+        shared = self._desk.shared
+        return shared is None or await shared.claim_for_talk(call_id, agent)
+
+    def free(self, call_id: str, agent: str, *, had_caller: bool) -> None:
+        desk = self._desk
+        if agent not in desk.floor.roster.agents:
+            return
+        queue = self._queue_of(call_id) if had_caller else None
+        desk.obey(desk.floor.disengage(agent, f"{call_id}#{AS_GUEST}", queue, desk.now()))
+
+    def _queue_of(self, call_id: str) -> str:
+        """The queue that the caller came by; a call taken from the bot came by none."""
+        entry, packet = self._desk.entry(call_id), self._desk.packet(call_id)
+        if entry is not None and entry.queue:
+            return entry.queue
+        return packet.queue if packet is not None else ""
 
     def handed_on(self, call_id: str, to: str) -> None:
         desk = self._desk

@@ -136,6 +136,30 @@ class SharedFloor:
         except StoreError:
             return False
 
+    async def claim_for_talk(self, call_id: str, agent: str) -> bool:
+        """Have an agent whom a colleague has asked to a call (busy on our floor already). False = another node has
+        them."""
+        self._pending.add(agent)
+        return await asyncio.shield(self._background(self._claim_for_talk(call_id, agent)))
+
+    async def _claim_for_talk(self, call_id: str, agent: str) -> bool:
+        try:
+            async with self._lock:
+                try:
+                    won = await self._store.read(lambda s: cluster.engage(s, self._node, agent, call_id))
+                except StoreError as error:
+                    self._lost_sight(error)
+                    won = agent not in self._others_agents
+                if won:
+                    self._held[agent] = call_id
+        finally:
+            self._pending.discard(agent)
+        if not won:
+            self._held.pop(agent, None)
+            asyncio.get_running_loop().call_later(PASS_S, self._news.set)
+        self.settle()
+        return won
+
     async def _claim(self, entry_id: str, agent: str) -> bool:
         won = False
         try:

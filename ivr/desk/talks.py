@@ -52,10 +52,17 @@ class TalkDriver(Protocol):
 class Owner(Protocol):
     """The desk: who is on the floor, and what the dialog is told."""
 
-    def keep(self, agent: str) -> None:
-        """Nobody else rings this agent. Raises InputError when they are not free."""
+    def keep(self, call_id: str, agent: str) -> None:
+        """The agent is busy from now on: nobody else rings them. Raises InputError when they are not free."""
 
-    def free(self, agent: str) -> None: ...
+    def engage(self, call_id: str, name: str) -> bool:
+        """The same for one who is on the line already; False = no agent, or busy anyway."""
+
+    async def claim(self, call_id: str, agent: str) -> bool:
+        """Tell the other nodes of a shared floor. False = one of them was quicker."""
+
+    def free(self, call_id: str, agent: str, *, had_caller: bool) -> None:
+        """The agent's part is over; those who talked to the caller wrap up."""
 
     def handed_on(self, call_id: str, to: str) -> None:
         """The caller has another holder; the old one leaves."""
@@ -195,7 +202,7 @@ class Talks:
         if name in talk.guests or talk.conference.get(name) is not None:
             raise InputError(f"{name} is on this call already")
         if agent:
-            self._owner.keep(name)
+            self._owner.keep(call_id, name)
         talk.conference.on_hold, talk.notice = True, ""
         talk.driver.note("desk.consult", {"by": talk.holder, "target": name, "blind": blind})
         self._invite(talk, Guest(name, uri, Role.CONSULTED, takes_over=blind, agent=agent))
@@ -321,6 +328,9 @@ class Talks:
         if talk.lent:
             self.recall(call_id)
         talk.driver.note("desk.taken_over", {"by": name})
+        guest.agent = guest.agent or self._owner.engage(call_id, name)
+        if guest.agent:
+            self._in_background(self._owner.claim(call_id, name))
         if not had:
             self._owner.taken(talk.driver, name)
         self._promote(talk, guest)
@@ -425,7 +435,14 @@ class Talks:
 
     def _invite(self, talk: Talk, guest: Guest) -> None:
         talk.guests[guest.name] = guest
-        guest.task = self._in_background(self._reception.invite(talk.driver.info, guest))
+        guest.task = self._in_background(self._ring(talk, guest))
+
+    async def _ring(self, talk: Talk, guest: Guest) -> None:
+        info = talk.driver.info
+        if guest.agent and not await self._owner.claim(info.call_id, guest.name):
+            self.refused(info.call_id, guest, "busy")
+            return
+        await self._reception.invite(info, guest)
 
     def _drop(self, talk: Talk, guest: Guest) -> None:
         self._remove(talk, guest)
@@ -437,7 +454,8 @@ class Talks:
             del talk.guests[guest.name]
             talk.conference.remove(guest.name)
             if guest.agent:
-                self._owner.free(guest.name)
+                call_id = talk.driver.info.call_id
+                self._owner.free(call_id, guest.name, had_caller=guest.joined and guest.role is Role.AGENT)
 
     async def _refer(self, talk: Talk, line: CallerLine, uri: str, limit_s: float) -> None:
         try:

@@ -118,6 +118,15 @@ def ahead(session: Session, node: str, rank: float) -> list[QueueEntryRow]:
 
 def claim(session: Session, node: str, agent: str, call_id: str) -> bool:
     """Have the agent for this call, if nobody else has; the caller then counts as offered."""
+    if not engage(session, node, agent, call_id):
+        return False
+    offered = update(QueueEntryRow).where(QueueEntryRow.call_id == call_id, QueueEntryRow.node == node)
+    _change(session, offered.values(state="offered", agent=agent))
+    return True
+
+
+def engage(session: Session, node: str, agent: str, call_id: str) -> bool:
+    """Have the agent for a call that somebody has already, if nobody else has them."""
     living = select(_living().subquery().c.name)
     free = select(AgentRow.name).where(
         AgentRow.name == agent, AgentRow.state == "available",
@@ -126,8 +135,6 @@ def claim(session: Session, node: str, agent: str, call_id: str) -> bool:
     take = update(AgentRow).where(AgentRow.name.in_(free.with_for_update(skip_locked=True)))
     if not _change(session, take.values(claimed_by=node, claimed_call=call_id)):
         return False
-    offered = update(QueueEntryRow).where(QueueEntryRow.call_id == call_id, QueueEntryRow.node == node)
-    _change(session, offered.values(state="offered", agent=agent))
     tell(session, node)
     return True
 

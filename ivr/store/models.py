@@ -65,6 +65,9 @@ class CallRow(Base):
     intent: Mapped[str] = mapped_column(String(100), default="")
     queue: Mapped[str] = mapped_column(String(100), default="")
     agent: Mapped[str] = mapped_column(String(100), default="")
+    """Who had the caller last."""
+    handled_by: Mapped[str] = mapped_column(Text, default="")
+    """All who had the caller: each name between line ends."""
     recording: Mapped[str] = mapped_column(Text, default="")
     """Path of the stereo recording."""
     journal: Mapped[str] = mapped_column(Text, default="")
@@ -72,6 +75,10 @@ class CallRow(Base):
     transcript: Mapped[str] = mapped_column(Text, default="")
     """What was said, a line each: `speaker: text`; sensitive words are masked."""
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    def had_by(self, agent: str) -> bool:
+        """Whether this agent talked to the caller."""
+        return bool(agent) and (agent == self.agent or agent in self.handled_by.split("\n"))
 
 
 class CallerRow(Base):

@@ -40,6 +40,11 @@ def put(op: str, fields: Mapping[str, Any]) -> Record:
     return {"op": op, "fields": _plain(fields)}
 
 
+def call_handled(call_id: str, agent: str, queue: str) -> Record:
+    """The agent has the caller; `queue` may be empty (a call taken from the bot)."""
+    return {"op": "call_handled", "call_id": call_id, "agent": agent, "queue": queue}
+
+
 def queue_left(call_id: str) -> Record:
     return {"op": "queue_left", "call_id": call_id}
 
@@ -104,6 +109,14 @@ def _put_call(session: Session, record: Record) -> None:
     known.language = row.language or known.language or ""
 
 
+def _call_handled(session: Session, record: Record) -> None:
+    agent, queue = record["agent"], record["queue"]
+    _put_call(session, put("call", {"id": record["call_id"], "agent": agent, **({"queue": queue} if queue else {})}))
+    row = session.get_one(CallRow, record["call_id"])
+    if agent not in row.handled_by.split("\n"):
+        row.handled_by = f"{row.handled_by or chr(10)}{agent}\n"
+
+
 def _queue_left(session: Session, record: Record) -> None:
     session.execute(delete(QueueEntryRow).where(QueueEntryRow.call_id == record["call_id"]))
 
@@ -148,6 +161,7 @@ _ACTS: dict[str, Callable[[Session, Record], None]] = {
     "agent": _put,
     "delivery": _put,
     "callback": _put,
+    "call_handled": _call_handled,
     "queue_left": _queue_left,
     "place_taken": _place_taken,
     "audit": _audit,

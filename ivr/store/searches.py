@@ -39,7 +39,10 @@ def _statement(query: CallQuery) -> Select[CallRow]:
     )  # fmt: skip
     if query.text:
         statement = statement.where(or_(*(column.icontains(query.text, autoescape=True) for column in columns)))
-    for name in ("outcome", "language", "agent"):
+    if query.agent:
+        had = CallRow.handled_by.contains(f"\n{query.agent}\n", autoescape=True)
+        statement = statement.where(or_(CallRow.agent == query.agent, had))
+    for name in ("outcome", "language"):
         value = getattr(query, name)
         if value:
             statement = statement.where(getattr(CallRow, name) == value)

@@ -349,6 +349,17 @@ def test_transfer_refused_rings_instead() -> None:
     assert not hall.transferring("c1", "ann", 26.0)
 
 
+def test_a_transfer_that_fails_by_itself_leaves_a_bounded_wait() -> None:
+    hall = floor(agent("ann"), ring_s=20, leave_when_empty=False)
+    hall.enter(Arrival("c1", "cards", max_wait_s=30), 0.0)
+    assert hall.transferring("c1", "ann", 1.0)
+    hall.sign_out("ann", 1.0)
+    hall.refuse("c1", "ann", "failed", 2.0)
+    assert [c for c in run(hall, 31.0) if isinstance(c, GiveUp)] == [
+        GiveUp("c1", "timeout", "waited 30 s in queue cards")
+    ]
+
+
 def test_time_that_runs_backwards_is_held() -> None:
     hall = floor(agent("ann"), now=100.0)
     hall.enter(Arrival("c1", "cards"), 100.0)

@@ -42,6 +42,8 @@ class FloorMachine(RuleBasedStateMachine):
         self.ringing: set[tuple[str, str]] = set()
         self.talking: dict[str, str] = {}
         """Agent -> call."""
+        self.engaged: set[str] = set()
+        """Agents in calls that the floor did not offer."""
         for name in AGENTS:
             self.obey(self.floor.sign_in(name, self.now))
 
@@ -52,6 +54,7 @@ class FloorMachine(RuleBasedStateMachine):
                 assert self.open[command.call_id] == "waiting"
                 assert not any(agent == command.agent for _, agent in self.ringing), "an agent is offered twice"
                 assert command.agent not in self.talking, "an agent who talks is offered a call"
+                assert command.agent not in self.engaged, "an agent on a colleague's call is offered one"
                 self.ringing.add((command.call_id, command.agent))
             elif isinstance(command, Withdraw):
                 self.ringing.discard((command.call_id, command.agent))
@@ -145,6 +148,21 @@ class FloorMachine(RuleBasedStateMachine):
         elif floor.roster.agent(agent).state is not AgentState.OFFLINE:
             self.obey(floor.pause(agent, "lunch", self.now))
 
+    @rule(agent=st.sampled_from(AGENTS))
+    def a_colleague_asks(self, agent: str) -> None:
+        free = self.floor.roster.agent(agent).state is AgentState.AVAILABLE
+        assert self.floor.engage(agent, "theirs", self.now) == free
+        if free:
+            self.engaged.add(agent)
+
+    @rule(agent=st.sampled_from(AGENTS), queue=st.sampled_from((None, "cards", "loans")))
+    def a_colleague_is_done(self, agent: str, queue: str | None) -> None:
+        engaged = agent in self.engaged
+        self.engaged.discard(agent)
+        commands = self.floor.disengage(agent, "theirs", queue, self.now)
+        assert engaged or not commands
+        self.obey(commands)
+
     @rule(agent=st.sampled_from(AGENTS), away=st.booleans())
     def another_node_takes_an_agent(self, agent: str, away: bool) -> None:
         if away:
@@ -197,7 +215,7 @@ class FloorMachine(RuleBasedStateMachine):
         ringing = {agent for _, agent in self.ringing}
         for name, agent in self.floor.roster.agents.items():
             assert (agent.state is AgentState.RINGING) == (name in ringing)
-            assert (agent.state is AgentState.BUSY) == (name in self.talking)
+            assert (agent.state is AgentState.BUSY) == (name in self.talking or name in self.engaged)
             assert (agent.state is AgentState.AVAILABLE) == (name in self.floor.roster.available)
 
     @invariant()

@@ -131,7 +131,7 @@ async def test_attended_transfer() -> None:
         s.consult("ben")
         await s.settle()
         assert s.talk.conference.on_hold
-        assert (s.state("ben"), s.desk.floor.roster.agent("ben").reason) == (AgentState.PAUSED, "in a call")
+        assert s.state("ben") is AgentState.BUSY
         s.phones["ben"].pick_up.set()
         await s.settle()
         assert s.roles() == {"ann": "agent", "ben": "consulted"}
@@ -146,6 +146,8 @@ async def test_attended_transfer() -> None:
         s.phones["ben"].calls[0].hang_up()
         await s.settle()
         assert s.driver.heard[-1] == QueueChanged("left", detail="ben")
+        assert s.state("ben") is AgentState.WRAP_UP
+        await s.pass_time(10)
         assert s.state("ben") is AgentState.AVAILABLE
         assert s.driver.room is None
         assert len(s.closed) == 1
@@ -198,7 +200,7 @@ async def test_a_guest_leaves_the_conference() -> None:
         s.phones["ben"].calls[0].hang_up()
         await s.settle()
         assert s.roles() == {"ann": "agent"}
-        assert s.state("ben") is AgentState.AVAILABLE
+        assert s.state("ben") is AgentState.WRAP_UP, "ben talked to the caller"
 
 
 @pytest.mark.parametrize(("code", "reason"), [(486, "busy"), (404, "unknown number"), (500, "cannot be reached")])
@@ -408,6 +410,60 @@ async def test_a_supervisor_listens_whispers_and_takes_over() -> None:
         assert s.talks.holders() == {"c1": "boss"}
         assert s.state("ann") is AgentState.WRAP_UP
         assert s.driver.kinds == ["answered"]
+
+
+@live
+async def test_an_agent_who_takes_over_is_busy_and_wraps_up() -> None:
+    async with scene() as s:
+        s.phones["ben"].pick_up.set()
+        s.talks.supervise(s.driver, "ben", uri("ben"), Role.LISTEN)
+        await s.settle()
+        assert s.state("ben") is AgentState.AVAILABLE
+        s.talks.take_over("c1", "ben")
+        await s.settle()
+        assert s.state("ben") is AgentState.BUSY
+        await s.pass_time(60)
+        s.phones["ben"].calls[0].hang_up()
+        await s.settle()
+        assert s.state("ben") is AgentState.WRAP_UP
+        await s.pass_time(10)
+        ben = s.desk.floor.roster.agent("ben")
+        assert ben.state is AgentState.AVAILABLE
+        assert ben.seconds[AgentState.BUSY] == 60
+        assert ben.occupancy(s.now[0]) == 1.0
+
+
+@live
+async def test_one_who_was_asked_only_keeps_the_place_among_the_idle() -> None:
+    async with scene() as s:
+        before = s.desk.floor.roster.agent("ben").idle_since
+        await s.pass_time(30)
+        s.consult("ben")
+        s.phones["ben"].pick_up.set()
+        await s.settle()
+        s.talks.cancel("c1")
+        await s.settle()
+        ben = s.desk.floor.roster.agent("ben")
+        assert (ben.state, ben.idle_since) == (AgentState.AVAILABLE, before)
+
+
+@live
+async def test_another_node_has_the_colleague() -> None:
+    class Shared:
+        async def claim_for_talk(self, call_id: str, agent: str) -> bool:
+            return False
+
+        def settle(self) -> None: ...
+
+        async def close(self) -> None: ...
+
+    async with scene() as s:
+        s.desk.shared = Shared()  # type: ignore[assignment]
+        s.consult("ben")
+        await s.settle()
+        assert s.phones["ben"].rung == 0
+        assert s.talk.notice == "ben: busy"
+        assert not s.talk.conference.on_hold
 
 
 @live
