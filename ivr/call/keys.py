@@ -55,6 +55,8 @@ class KeyBuffer:
         if self._digits[-1] == listen.end_key and len(self._digits) > 1:
             self._close(self._digits[:-1])
             return
+        if expectation.mode == "command" and not self._dialog.queued and self._digits not in expectation.keys:
+            return  # the backend is at work: typed ahead for the question to come
         longest = expectation.key_length[1] if expectation.key_length else 1
         whole = self._digits in expectation.keys and not any(
             key != self._digits and key.startswith(self._digits) for key in expectation.keys

@@ -277,6 +277,8 @@ class Turns:
         hearing.understood_at = self._core.now
         if self._is_unwanted(hearing):
             self._discard = "no hotword"
+        elif self._is_too_late(hearing):
+            self._discard = "said before the question"
         else:
             self._plan = self._dialog.plan(heard_event(hearing, self._core.now_ms))
         self._advance(hearing)
@@ -287,6 +289,16 @@ class Turns:
             return False
         assert hearing.understood is not None
         return not any(r.p >= 0.5 and r.kind not in {"other", "anger"} for r in hearing.understood.readings)
+
+    def _is_too_late(self, hearing: Hearing) -> bool:
+        """Begun while the backend was at work, where only commands count, and a question is asked by now: what is no
+        command does not answer that."""
+        question = self._dialog.question
+        if hearing.question.expectation.mode != "command" or question is None:
+            return False
+        assert hearing.understood is not None
+        commands = any(r.kind == "command" and r.p >= 0.5 for r in hearing.understood.readings)
+        return question.expectation.mode != "command" and not commands
 
     def failed(self, event: RecognitionFailed) -> None:
         hearing = self._hearing(event.utterance)

@@ -16,12 +16,9 @@ from ivr.dialog.engine.keypad import read_keys
 from ivr.dialog.engine.pick import bands, command_of, leaves_words, pick, weigh
 from ivr.dialog.engine.program import CallStep, Program
 from ivr.dialog.engine.question import (
-    command_expectation,
     expectation_of,
     keyed_slots,
-    listen,
     open_question,
-    settings_of,
 )
 from ivr.dialog.engine.state import DialogState
 from ivr.dialog.engine.turn import MASK, Await, Raised, Turn
@@ -175,7 +172,7 @@ def _keys(turn: Turn, event: ev.Keys) -> None:
     if turn.state.phase in ("acting", "queued"):
         name = turn.program.command_keys.get(event.digits)
         if name is None:
-            turn.state.typeahead = event.digits if turn.state.phase == "acting" else ""
+            turn.state.typeahead = (turn.state.typeahead + event.digits)[:64] if turn.state.phase == "acting" else ""
             turn.decide("2 keys kept as type-ahead", digits=MASK)
         elif turn.state.phase == "queued":
             command_in_queue(turn, name)
@@ -298,8 +295,6 @@ def _filler(turn: Turn, event: ev.FillerDue) -> None:
     own = code.filler if isinstance(code, CallStep) else None
     turn.say(own or turn.program.prompts["filler"])
     turn.decide("13 call: filler", code.source, action=pending.name)
-    listen(turn, settings_of(turn, code, None), command_expectation(turn))
-    state.phase = "acting"
 
 
 def _overlay_changed(turn: Turn, event: ev.OverlayChanged) -> None:

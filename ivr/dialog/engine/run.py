@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ivr.dialog.engine import carry, handover
 from ivr.dialog.engine.form import continue_ask, continue_route
 from ivr.dialog.engine.frames import end_flow, go_to, leave, push
@@ -17,10 +19,10 @@ from ivr.dialog.engine.program import (
     SetStep,
     StepCode,
 )
-from ivr.dialog.engine.question import pose, settings_of
+from ivr.dialog.engine.question import command_expectation, pose, settings_of
 from ivr.dialog.engine.state import Frame, PendingAction
 from ivr.dialog.engine.turn import Await, Raised, Turn
-from ivr.dialog.events import CallAction, JsonValue
+from ivr.dialog.events import CallAction, JsonValue, Listen
 
 MAX_SILENT_STEPS = 100
 
@@ -163,6 +165,9 @@ def _call(turn: Turn, step: CallStep) -> None:
     )
     frame.committed = frame.committed or step.commit
     if step.wait:
+        # The caller may say a command from here on, over what was said before too; nothing else cuts that.
+        settings = dataclasses.replace(settings_of(turn, step, None), barge_in_type="hotword")
+        turn.commands.append(Listen(settings, command_expectation(turn)))
         state.phase, state.acting = "acting", action_id
     else:
         leave(turn)

@@ -91,9 +91,10 @@ class TestActions:
 
     def test_filler_lets_the_caller_say_a_command(self) -> None:
         call = talk(self.WAIT)
+        assert call.last(ev.Listen).expectation.mode == "command", "from the first moment on"
+        assert call.last(ev.Listen).settings.barge_in_type == "hotword"
         call.send(ev.FillerDue(1200, call.action_id()))
         assert call.said == ["Wait."]
-        assert call.last(ev.Listen).expectation.mode == "command"
         assert call.phase == "acting"
         assert call.fill(x=1).commands == ()
         assert call.command("agent").last(ev.Handover).reason == "asked"
