@@ -1,6 +1,6 @@
 """Single words as answers to closed questions: heard right, and words that are no option refused.
 
-    python benchmarks/closed_slots.py [--options 5] [--json FILE] [--verbose]
+    python benchmarks/closed_slots.py [--options 5] [--methods ours] [--json FILE] [--verbose]
 
 Every recorded word (English: telephone prompts of one to three words and single digits; Mandarin: words of one speaker)
 is the answer to a question with so many other words as options, drawn from the same set. `in`: the word is one of the
@@ -103,9 +103,9 @@ def questions(words: Sequence[Word], count: int) -> list[tuple[str, Word, tuple[
     return asked
 
 
-def measure(words: Sequence[Word], count: int, *, verbose: bool) -> list[Figure]:
+def measure(words: Sequence[Word], count: int, methods: Sequence[str], *, verbose: bool) -> list[Figure]:
     counted: dict[tuple[str, str], list[tuple[bool, float]]] = {}
-    for method in ("plain", "ours"):
+    for method in methods:
         ears = Ears(default_config())
         for question, word, options, wanted in questions(words, count):
             request = RecognitionRequest(word.language) if method == "plain" else request_of(word, options)
@@ -128,10 +128,11 @@ def measure(words: Sequence[Word], count: int, *, verbose: bool) -> list[Figure]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--options", type=int, default=5)
+    parser.add_argument("--methods", nargs="+", choices=("plain", "ours"), default=("plain", "ours"))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--verbose", action="store_true", help="show what went wrong")
     args = parser.parse_args()
-    figures = measure(recorded(), args.options, verbose=args.verbose)
+    figures = measure(recorded(), args.options, args.methods, verbose=args.verbose)
     print(f"{'question':10} {'method':6} {'words':>5} {'right':>5} {'share':>6} {'CPU ms':>7}")
     for one in sorted(figures, key=lambda figure: (figure.question, figure.method)):
         share = one.right / one.words

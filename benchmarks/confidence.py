@@ -1,7 +1,7 @@
 """Is a confidence a probability? Reliability on clips that fitted nothing, before and after calibration.
 
     python benchmarks/confidence.py [--json FILE] [--limit N]
-    python benchmarks/confidence.py --fit FOLDER [FOLDER...]     refits ivr/asr/confidence.json
+    python benchmarks/confidence.py --fit [FOLDER...]     refits ivr/asr/confidence.json; curves without data stay
 
 - words: each word of an open question's best reading, as live calls hear it (both passes); right = it was said there.
 - answers: the best reading of closed questions (one of five options, words that are none, strings of digits) where it
@@ -14,7 +14,8 @@ Held out for the figures: `audio_fixtures/en_prompts_allison` and `en_sentences`
 speakers of digits on the even side of a hash of their name. Fitted on: the odd side, and the folders given, each with a
 `transcripts.tsv` (file, language, transcript) and none of the fixtures' clips. The curves in the
 package were fitted on 60 prompts, drawn by lot, of Debian's asterisk-core-sounds-en-wav 1.6.1-1 that are no fixtures
-(texts: its core-sounds-en.txt): open questions in English only.
+(texts: its core-sounds-en.txt) for open questions in English, and on the odd side of the fixtures for the rest. Curves
+of few clips are logistic, others isotonic.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from closed_slots import chosen, questions, recorded
@@ -45,7 +47,10 @@ from ivr.asr.two_pass import joined
 from ivr.audio.frame import Samples
 from ivr.audio.wav import read_audio
 
+T = TypeVar("T")
 KNOTS = 8
+FEW = 100
+"""Fewer judgements than this make a logistic curve: steps of their own they cannot bear."""
 PRIOR = 2.0
 """Each knot is drawn to the curve's mean as by so many clips."""
 
@@ -144,19 +149,26 @@ def answers_of(
 
 def closed_points(ears: Ears, fit: bool, limit: int) -> Iterator[Point]:
     asked = [one for one in questions(recorded(), 5) if one[2] and odd(one[1].text) == fit]
-    for _, word, options, wanted in asked[: limit or None]:
+    for _, word, options, wanted in each_language(asked, lambda one: one[1].language, limit):
         language = word.language
         request = option_request(word, options)
         yield from answers_of(
             ears, word.samples, request, lambda heard, o=options, la=language: chosen(heard, la, o), wanted
         )  # type: ignore[misc]
-    spoken = [one for one in strings(1) if one.digits and odd(one.set) == fit]
-    for one in spoken[: limit or None]:
+    spoken = [one for one in strings(1) if one.digits and odd(f"{one.set} {len(one.digits)}") == fit]
+    for one in each_language(spoken, lambda one: one.language, limit):
         count = len(one.digits)
         request = digit_request(one.language, (count, count))
         yield from answers_of(
             ears, one.samples, request, lambda heard, r=request: digits_in(heard.text, r.language, r.length), one.digits
         )  # type: ignore[misc]
+
+
+def each_language(items: Sequence[T], language: Callable[[T], str], limit: int) -> list[T]:
+    """At most `limit` of each language (0 = all)."""
+    if not limit:
+        return list(items)
+    return [one for name in ("en", "zh") for one in [item for item in items if language(item) == name][:limit]]
 
 
 def open_points(ears: Ears, clips: Sequence[Clip]) -> Iterator[Point]:
@@ -184,6 +196,8 @@ def fitting(folders: Sequence[Path]) -> list[Clip]:
 
 def curve(points: Sequence[Point]) -> dict[str, list[float]]:
     """Isotonic regression by pooling of adjacent violators, over bins of equal counts, drawn a little to the mean."""
+    if len(points) < FEW:
+        return logistic(points)
     ordered = sorted(points, key=lambda point: point.raw)
     count = max(2, min(KNOTS, len(ordered) // 12))
     mean = sum(point.right for point in ordered) / len(ordered)
@@ -203,16 +217,36 @@ def curve(points: Sequence[Point]) -> dict[str, list[float]]:
     }
 
 
+def logistic(points: Sequence[Point]) -> dict[str, list[float]]:
+    """Platt's curve on the raw score, with his targets (a share of doubt in every judgement), never falling."""
+    from sklearn.linear_model import LogisticRegression
+
+    scores = np.array([point.raw for point in points])
+    right = sum(point.right for point in points)
+    yes, no = (right + 1) / (right + 2), 1 / (len(points) - right + 2)
+    weights = np.array([yes if point.right else no for point in points])
+    model = LogisticRegression(C=1.0).fit(
+        np.r_[scores, scores].reshape(-1, 1), np.r_[np.ones(len(scores)), np.zeros(len(scores))],
+        sample_weight=np.r_[weights, 1 - weights],
+    )  # fmt: skip
+    knots = np.unique(np.round(np.quantile(scores, np.linspace(0, 1, 6)), 4))
+    mean = float(weights.mean())
+    shares = model.predict_proba(knots.reshape(-1, 1))[:, 1] if model.coef_[0][0] > 0 else np.full(len(knots), mean)
+    return {"scores": [float(knot) for knot in knots], "shares": [round(float(share), 4) for share in shares]}
+
+
 def fit(folders: Sequence[Path], limit: int) -> None:
     ears = Ears()
-    clips = fitting(folders)
-    points = [*open_points(ears, clips[: limit or None]), *closed_points(ears, True, limit)]
+    clips = each_language(fitting(folders), lambda clip: clip.language, limit)
+    points = [*open_points(ears, clips), *closed_points(ears, True, limit)]
     by_key: dict[str, list[Point]] = defaultdict(list)
     for point in points:
         by_key[point.key].append(point)
     table = {key: curve(found) for key, found in sorted(by_key.items()) if len(found) >= 24}
-    content = {"fitted_on": {key: len(found) for key, found in sorted(by_key.items())}, "curves": table}
     target = Path(next(iter(ivr.asr.__path__))) / FILE
+    kept = json.loads(target.read_text(encoding="utf-8"))
+    fitted_on = kept["fitted_on"] | {key: len(by_key[key]) for key in table}
+    content = {"fitted_on": fitted_on, "curves": kept["curves"] | table}
     target.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(content, indent=1))
 
@@ -252,11 +286,11 @@ def figures(points: Sequence[Point]) -> tuple[list[Figure], list[Bin]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fit", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--fit", type=Path, nargs="*", metavar="FOLDER")
     parser.add_argument("--limit", type=int, default=0, help="only so many clips a set, to try it")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    if args.fit:
+    if args.fit is not None:
         fit(args.fit, args.limit)
         return
     ears = Ears()
