@@ -44,12 +44,13 @@ def read_command(table: CommandTable, text: str, languages: Sequence[str]) -> li
 
 
 def read_yes_no(utterance: Utterance, expectation: Expectation) -> list[Reading]:
-    """Yes or no, if said; weighed down where no yes-no question is open."""
+    """Yes or no, if said; weighed down where no yes-no question is open. To "A or B?" a no is an answer: neither."""
     found = polarity(utterance.canonical.source, utterance.language)
     if found is None:
         return []
     asked = next((slot.type for slot in expectation.slots if slot.name == expectation.asked), "")
-    expected = expectation.mode in ("confirm", "guess") or asked == "yes_no"
+    neither = expectation.mode == "choose" and not found.yes
+    expected = neither or expectation.mode in ("confirm", "guess") or asked == "yes_no"
     detail: dict[str, JsonValue] = {"rule": "yes_no"} if expected else {"rule": "yes_no", "weighed": UNEXPECTED}
     p = found.p if expected else found.p * UNEXPECTED
     return [Reading("yes" if found.yes else "no", None, p, text=utterance.text, span=found.span, detail=detail)]
