@@ -2,12 +2,13 @@
 
     python benchmarks/peers/install.py pipecat          # once: an environment of its own
     python benchmarks/framework_cost.py [--calls 1 20 100] [--peer-calls 1 20] [--seconds 20] [--json FILE]
+                                        [--detectors hybrid webrtc]
     python benchmarks/framework_cost.py --core          # only the call core: microseconds a block of 20 ms
 
-Ours: RTP socket, jitter buffer, G.711, resampling, webrtc voice detection, echo guard, turn-taking, a scripted dialog
-that talks and listens, mixer, and the stereo FLAC recording and journal on disk. Engines answer at once and cost
-nothing. A second process is every call's other end: recorded speech for 35 % of the time; its kernel stamps our
-packets.
+Ours: RTP socket, jitter buffer, G.711, resampling, voice detection (`hybrid`, WebRTC's and Silero's, is what calls have
+by default), echo guard, turn-taking, a scripted dialog that talks and listens, mixer, and the stereo FLAC recording and
+journal on disk. Engines answer at once and cost nothing. A second process is every call's other end: recorded speech
+for 35 % of the time; its kernel stamps our packets.
 Pipecat: the same speech and prompts through a pipeline on a transport in memory (no RTP, no codec, no recording), with
 its defaults (Silero, Smart Turn) and with the cheapest detector and end of turn it has. `ivr in memory` is ours on such
 a transport, and without recording: the same work on both sides.
@@ -40,7 +41,6 @@ from peers.install import python_of
 
 from ivr.audio.frame import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, Samples
 from ivr.audio.resample import resample
-from ivr.audio.vad import create_detector
 from ivr.call import events as call
 from ivr.call.driver import CallDriver
 from ivr.call.events import HangUp
@@ -48,6 +48,7 @@ from ivr.call.session import CallSession
 from ivr.call.settings import CallSettings
 from ivr.call.words import SpokenWords
 from ivr.dialog.events import CallContext
+from ivr.service.detectors import detector_maker
 from ivr.service.recorder import FileRecorder, RecorderThread
 from ivr.transport.base import CallInfo
 from ivr.transport.pacer import Pacer
@@ -81,11 +82,11 @@ class Cost:
 # -- ours --------------------------------------------------------------------------------------------------------------
 
 
-def new_session() -> CallSession:
+def new_session(detector: str) -> CallSession:
     """A call that never ends by itself."""
     context = CallContext("bench", "100", "200", "en", "2026-01-05T10:00:00+08:00")
     settings = CallSettings(call_limit_ms=24 * 3600 * 1000)
-    return CallSession(TalkingDialog(), context, create_detector(), SpokenWords(), settings)
+    return CallSession(TalkingDialog(), context, detector_maker(detector)(), SpokenWords(), settings)
 
 
 def _ignore(driver: CallDriver, hang_up: HangUp) -> None:
@@ -95,18 +96,19 @@ def _ignore(driver: CallDriver, hang_up: HangUp) -> None:
 class Calls:
     """All calls of a run, each on its RTP port."""
 
-    def __init__(self, count: int, folder: Path, sound: Samples) -> None:
+    def __init__(self, count: int, folder: Path, sound: Samples, detector: str) -> None:
         ports = PortRange(media_loop.HOST, media_loop.FIRST_PORT, media_loop.LAST_PORT)
         self.services = NullServices(sound)
         self.thread = RecorderThread()
         self.pacer = Pacer()
         self.legs = [RtpLeg(ports) for _ in range(count)]
+        self._detector = detector
         self.drivers = [self._driver(index, leg, folder) for index, leg in enumerate(self.legs)]
 
     def _driver(self, index: int, leg: RtpLeg, folder: Path) -> CallDriver:
         recorder = FileRecorder(self.thread, folder / f"{index}", {"id": f"{index}"})
         info = CallInfo(f"{index}", "100", "200", "rtp")
-        return CallDriver(info, new_session(), leg, self.services, recorder, _ignore)
+        return CallDriver(info, new_session(self._detector), leg, self.services, recorder, _ignore)
 
     def start(self, peers: list[int]) -> None:
         for driver, leg, port in zip(self.drivers, self.legs, peers, strict=True):
@@ -124,10 +126,10 @@ class Calls:
         self.thread.close()
 
 
-async def ours(count: int, seconds: float, line: Samples, sound: Samples, profile: bool) -> Cost:
+async def ours(count: int, seconds: float, detector: str, line: Samples, sound: Samples, profile: bool) -> Cost:
     """Measure ourselves at `count` calls."""
     folder = Path(tempfile.mkdtemp(prefix="framework-cost-"))
-    calls = Calls(count, folder, sound)
+    calls = Calls(count, folder, sound, detector)
     other, peers = media_loop.start_peer([leg.port for leg in calls.legs], line, seconds + 2 * WARM_UP_S)
     assert other.stdin and other.stdout
     gc.collect()
@@ -135,7 +137,7 @@ async def ours(count: int, seconds: float, line: Samples, sound: Samples, profil
     print("go", file=other.stdin, flush=True)
     calls.start(peers)
     await asyncio.sleep(WARM_UP_S)
-    profiler = cProfile.Profile()
+    profiler = cProfile.Profile(time.process_time)
     if profile:
         profiler.enable()
     cpu, wall, turns, said = media_loop._cpu(), time.monotonic(), calls.services.utterances, calls.services.prompts
@@ -151,7 +153,7 @@ async def ours(count: int, seconds: float, line: Samples, sound: Samples, profil
     if profile:
         pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
     return Cost(
-        "ivr", count, cpu / wall / count, cpu / wall, turns / count / wall * 60,
+        f"ivr {detector}", count, cpu / wall / count, cpu / wall, turns / count / wall * 60,
         said * len(sound) / SAMPLE_RATE / count / wall, round(heard["p99"], 2), round(heard["max"], 2), load(),
     )  # fmt: skip
 
@@ -188,12 +190,12 @@ class _Memory(RecordingLeg):
         return next(self._endless)
 
 
-async def in_memory(count: int, seconds: float, line: Samples, sound: Samples) -> Cost:
+async def in_memory(count: int, seconds: float, detector: str, line: Samples, sound: Samples) -> Cost:
     """The same calls on a transport in memory and without recording: what is in pipecat's figure, too."""
     services, pacer, drivers = NullServices(sound), Pacer(), list[CallDriver]()
     for index in range(count):
         info = CallInfo(f"{index}", "100", "200", "memory")
-        driver = CallDriver(info, new_session(), _Memory(line, 7 * index), services, _Forgets(), _ignore)
+        driver = CallDriver(info, new_session(detector), _Memory(line, 7 * index), services, _Forgets(), _ignore)
         driver.start()
         pacer.add(driver.tick)
         drivers.append(driver)
@@ -208,7 +210,8 @@ async def in_memory(count: int, seconds: float, line: Samples, sound: Samples) -
     _check(drivers)
     spoken = (services.prompts - said) * len(sound) / SAMPLE_RATE / count / wall
     turns_a_minute = (services.utterances - turns) / count / wall * 60
-    return Cost("ivr in memory", count, cpu / wall / count, cpu / wall, turns_a_minute, spoken, note=load())
+    who = f"ivr in memory {detector}"
+    return Cost(who, count, cpu / wall / count, cpu / wall, turns_a_minute, spoken, note=load())
 
 
 # -- pipecat -----------------------------------------------------------------------------------------------------------
@@ -240,9 +243,9 @@ def pipecat(count: int, seconds: float, vad: str, line: Samples, sound: Samples)
 # -- the core alone ----------------------------------------------------------------------------------------------------
 
 
-def core_cost(state: str, blocks: int = 25_000) -> float:
+def core_cost(state: str, detector: str, blocks: int = 25_000) -> float:
     """Microseconds of CPU a block of 20 ms in CallSession, while it listens to a quiet line or plays a prompt."""
-    session = new_session()
+    session = new_session(detector)
     session.start()
     length = 10.0 if state == "listening" else blocks * FRAME_SAMPLES / SAMPLE_RATE + 10
     sound = prompt(length) if state == "playing" else prompt(0.1)
@@ -288,17 +291,22 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=LINE_S, help="a multiple of 20: the callers' line repeats then"
     )
+    parser.add_argument("--detectors", nargs="+", default=["hybrid", "webrtc"], help="voice detectors of our calls")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the result there too")
     parser.add_argument("--core", action="store_true", help="only the core, without network, driver and recorder")
     parser.add_argument("--profile", action="store_true", help="where our time goes")
     options = parser.parse_args()
-    core = {f"{state}_us": round(core_cost(state), 1) for state in ("listening", "playing")}
+    core = {f"{state}_us": round(core_cost(state, options.detectors[0]), 1) for state in ("listening", "playing")}
     print(f"call core: {core['listening_us']} us a block listening, {core['playing_us']} us playing ({load()})")
     if options.core:
         return
     line, sound = caller_line(), prompt()
-    rows = [asyncio.run(ours(count, options.seconds, line, sound, options.profile)) for count in options.calls]
-    rows += [asyncio.run(in_memory(count, options.seconds, line, sound)) for count in options.peer_calls]
+    rows = []
+    for detector in options.detectors:
+        rows += [
+            asyncio.run(ours(count, options.seconds, detector, line, sound, options.profile)) for count in options.calls
+        ]
+        rows += [asyncio.run(in_memory(count, options.seconds, detector, line, sound)) for count in options.peer_calls]
     if python_of("pipecat").exists():
         for count in options.peer_calls:
             rows += [pipecat(count, options.seconds, vad, line, sound) for vad in ("energy", "silero")]

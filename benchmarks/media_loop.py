@@ -95,7 +95,7 @@ def peer() -> None:
                 packet = build(0, tick & 0xFFFF, tick * 160, call + 1, payloads[(tick + 7 * call) % len(payloads)])
                 sockets[call].sendto(packet, (HOST, task["ports"][call]))
                 _drain(sockets[call], arrivals[call])
-    print(json.dumps(_lateness(arrivals)), flush=True)
+    print(json.dumps(_lateness(arrivals, float(task["warm_up"]))), flush=True)
 
 
 def _peer_socket() -> socket.socket:
@@ -118,10 +118,10 @@ def _drain(udp: socket.socket, arrivals: list[tuple[int, int]]) -> None:
         arrivals.append((int.from_bytes(data[4:8], "big"), seconds * 1_000_000_000 + nanoseconds))
 
 
-def _lateness(arrivals: list[list[tuple[int, int]]]) -> dict[str, float]:
+def _lateness(arrivals: list[list[tuple[int, int]]], warm_up_s: float) -> dict[str, float]:
     late: list[float] = []
     for stream in arrivals:
-        kept = stream[int(WARM_UP_S / FRAME_S) :]
+        kept = stream[int(warm_up_s / FRAME_S) :]
         if kept:
             first = kept[0][0]
             offsets = [when / 1e6 - ((timestamp - first) & 0xFFFFFFFF) / 8 for timestamp, when in kept]
@@ -147,14 +147,17 @@ def call_tick(leg: RtpLeg, prompt: list[AudioFrame], offset: int) -> Callable[[]
     return tick
 
 
-def start_peer(ports: list[int], speech: Samples, seconds: float) -> tuple[subprocess.Popen[str], list[int]]:
-    """The other end, and its ports; it sends once it is told to go."""
+def start_peer(
+    ports: list[int], speech: Samples, seconds: float, warm_up_s: float = WARM_UP_S
+) -> tuple[subprocess.Popen[str], list[int]]:
+    """The other end, and its ports; it sends once it is told to go, and counts no packet of the first `warm_up_s`."""
     narrow = resample(speech, SAMPLE_RATE, 8000)
     payloads = [encode_ulaw(narrow[at : at + 160]).hex() for at in range(0, len(narrow) - 159, 160)]
     pipe = subprocess.PIPE
     other = subprocess.Popen([sys.executable, __file__, "--peer"], stdin=pipe, stdout=pipe, text=True)
     assert other.stdin and other.stdout
-    print(json.dumps({"ports": ports, "payloads": payloads, "seconds": seconds}), file=other.stdin, flush=True)
+    task = {"ports": ports, "payloads": payloads, "seconds": seconds, "warm_up": warm_up_s}
+    print(json.dumps(task), file=other.stdin, flush=True)
     return other, json.loads(other.stdout.readline())
 
 

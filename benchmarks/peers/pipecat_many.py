@@ -58,10 +58,10 @@ async def run(task: dict[str, Any]) -> dict[str, Any]:
         await asyncio.sleep(max(0.0, begin + tick * FRAME_S - time.monotonic()))
     used = cpu() - used
     running.cancel()
-    p50, p95 = np.percentile(waits, [50, 95]) * 1000 if waits else (9999.0, 9999.0)
+    p50, p95 = [round(float(ms), 1) for ms in np.percentile(waits, [50, 95]) * 1000] if waits else (None, None)
     return {
-        "version": importlib.metadata.version("pipecat-ai"), "calls": len(calls), "answer_p50_ms": float(p50),
-        "answer_p95_ms": float(p95), "answers": len(waits), "missed": missed,
+        "version": importlib.metadata.version("pipecat-ai"), "calls": len(calls), "answer_p50_ms": p50,
+        "answer_p95_ms": p95, "answers": len(waits), "missed": missed,
         "cores": used / (time.monotonic() - begin),
         "behind_ms": max(0.0, (time.monotonic() - begin - tick * FRAME_S) * 1000),
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """alphacep's vosk-server as its documentation describes it, in this project's environment: a websocket a caller, one
 recogniser a connection, every chunk of audio decoded on a pool of threads and answered with a partial or a result.
 
-    python benchmarks/peers/vosk_server.py MODEL CALLS SECONDS LINE.npy
+    python benchmarks/peers/vosk_server.py MODEL CALLS SECONDS LINE.npy WARM_UP_SECONDS
 
 Starts server and callers as two processes, and prints one JSON object. Each caller sends its line in real time in
 chunks of 200 ms at its own phase; what counts is how long after a chunk was sent its answer comes. 16 kHz: the small
@@ -24,7 +24,6 @@ from aiohttp import web
 
 RATE = 16000
 CHUNK_S = 0.2
-WARM_UP_S = 4.0
 
 
 def serve(model_path: str) -> None:
@@ -62,7 +61,7 @@ def serve(model_path: str) -> None:
     asyncio.run(main())
 
 
-async def caller(port: int, line: bytes, phase: float, seconds: float, lags: list[float]) -> None:
+async def caller(port: int, line: bytes, phase: float, seconds: float, warm_up: float, lags: list[float]) -> None:
     size = int(RATE * CHUNK_S) * 2
     begin = int(phase * len(line) / size) * size
     line = line[begin:] + line[:begin]
@@ -73,12 +72,12 @@ async def caller(port: int, line: bytes, phase: float, seconds: float, lags: lis
         async def listen() -> None:
             count = 0
             async for _ in socket:
-                if sent[count] - start > WARM_UP_S:
+                if sent[count] - start > warm_up:
                     lags.append(time.monotonic() - sent[count])
                 count += 1
 
         listening = asyncio.create_task(listen())
-        for index in range(int((seconds + WARM_UP_S) / CHUNK_S)):
+        for index in range(int((seconds + warm_up) / CHUNK_S)):
             await asyncio.sleep(max(0.0, start + index * CHUNK_S - time.monotonic()))
             at = index * size % (len(line) - size + 1)
             sent.append(time.monotonic())
@@ -87,10 +86,27 @@ async def caller(port: int, line: bytes, phase: float, seconds: float, lags: lis
         listening.cancel()
 
 
-async def callers(port: int, count: int, seconds: float, line: bytes) -> list[float]:
+def cpu_of(pid: int) -> float:
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def callers(
+    port: int, server: int, count: int, seconds: float, warm_up: float, line: bytes
+) -> tuple[list[float], float]:
+    """Lags (s) and the server's CPU (s), both without the warm-up."""
     lags: list[float] = []
-    await asyncio.gather(*(caller(port, line, index / count, seconds, lags) for index in range(count)))
-    return lags
+    all_of_them = [caller(port, line, index / count, seconds, warm_up, lags) for index in range(count)]
+
+    async def used() -> float:
+        await asyncio.sleep(warm_up)
+        before = cpu_of(server)
+        await asyncio.sleep(seconds)
+        return cpu_of(server) - before
+
+    cpu, *_ = await asyncio.gather(used(), *all_of_them)
+    return lags, cpu or 0.0
 
 
 def main() -> None:
@@ -103,17 +119,14 @@ def main() -> None:
     assert server.stdout
     try:
         port = int(server.stdout.readline())
-        lags = asyncio.run(callers(port, count, seconds, line))
-        with open(f"/proc/{server.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        lags, cpu = asyncio.run(callers(port, server.pid, count, seconds, float(sys.argv[5]), line))
     finally:
         server.kill()
         server.wait()
     wanted = count * int(seconds / CHUNK_S)
-    p50, p95, p99 = np.percentile(lags, [50, 95, 99]) * 1000 if lags else (9999.0,) * 3
+    p50, p95, p99 = [round(float(ms), 1) for ms in np.percentile(lags, [50, 95, 99]) * 1000] if lags else (None,) * 3
     print(json.dumps({
-        "calls": count, "lag_p50_ms": float(p50), "lag_p95_ms": float(p95), "lag_p99_ms": float(p99),
+        "calls": count, "lag_p50_ms": p50, "lag_p95_ms": p95, "lag_p99_ms": p99,
         "answered": min(1.0, len(lags) / wanted), "cpu_s": cpu,
     }))  # fmt: skip
 
