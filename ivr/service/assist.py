@@ -2,7 +2,8 @@
 
 Recognition comes after all callers who talk to the bot (`LiveRecognition.aside`), and is not asked while those have to
 wait. What was said goes to the journal as `talk.said`, so that transcript and call page have it; what helps goes to the
-agent's page only, and to the caller never without the agent.
+agent's page only, and to the caller never without the agent. Cards, codes and the like are dots from here on
+(`ivr.desk.spoken_numbers`): in journal, transcript, search, pages.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ivr.call.driver import CallDriver
 from ivr.call.ears import VoiceDetector
 from ivr.call.events import CallEvent
 from ivr.desk.overhearing import Overhearing
+from ivr.desk.spoken_numbers import SpokenNumbers, sensitive_lengths
 from ivr.desk.talks import Talk, Talks
 from ivr.dialog.assist import Advice, advise
 from ivr.dialog.bundle import Bundle
@@ -54,6 +56,7 @@ class Helped:
 
     driver: CallDriver
     bundle: Bundle
+    numbers: SpokenNumbers
     lines: list[Line] = field(default_factory=list)
     partial: dict[str, str] = field(default_factory=dict)
     """By speaker: the words so far."""
@@ -109,7 +112,7 @@ class LiveAssist:
         helped = self._helped.get(call_id)
         if helped is None:
             self._forget_the_gone()
-            helped = self._helped[call_id] = Helped(driver, bundle)
+            helped = self._helped[call_id] = Helped(driver, bundle, SpokenNumbers(sensitive_lengths(bundle.program)))
             driver.listeners.append(lambda events: self._written(helped, events))
         sides = [_Side(self, helped, name, self._make_detector()) for name in ("caller", "agent")]
         self._sides[call_id] = sides
@@ -146,20 +149,21 @@ class LiveAssist:
 
     def said(self, helped: Helped, speaker: str, transcript: Transcript, length_ms: int) -> None:
         helped.partial.pop(speaker, None)
-        if transcript.text.strip():
+        text = helped.numbers.hide(speaker, transcript.text)
+        if text.strip():
             helped.driver.note(
                 SAID,
                 {
-                    "speaker": speaker, "text": transcript.text, "confidence": round(transcript.confidence, 3),
+                    "speaker": speaker, "text": text, "confidence": round(transcript.confidence, 3),
                     "length_ms": length_ms,
                 },
             )  # fmt: skip
-            self._add(helped, speaker, transcript.text)
+            self._add(helped, speaker, text)
         else:
             self._changed(helped)
 
     def partial(self, helped: Helped, speaker: str, text: str) -> None:
-        helped.partial[speaker] = text
+        helped.partial[speaker] = helped.numbers.hide(speaker, text, final=False)
         self._changed(helped)
 
     def _add(self, helped: Helped, speaker: str, text: str) -> None:

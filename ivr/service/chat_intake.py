@@ -20,6 +20,7 @@ from ivr.call.driver import CallDriver
 from ivr.call.events import CallerGone, CallEvent, HangUp
 from ivr.call.states import CallState
 from ivr.desk.browser_phones import CHAT, BrowserPhones
+from ivr.desk.spoken_numbers import SpokenNumbers, sensitive_lengths
 from ivr.errors import InputError
 from ivr.service.browser_intake import admit, caller_number
 from ivr.service.captions import SAID, Captions, Message
@@ -55,6 +56,8 @@ class Chat:
     """What was written in the queue: the agent's page has not seen it."""
     leaving: asyncio.TimerHandle | None = None
     sent: list[float] = field(default_factory=list)
+    numbers: SpokenNumbers = field(default_factory=SpokenNumbers)
+    """Hides cards and codes in what people write to each other."""
 
     def tell(self, message: Message) -> None:
         for page in tuple(self.pages):
@@ -176,6 +179,8 @@ class ChatIntake:
             raise
         assert isinstance(driver, ChatDriver)
         chat.driver = driver
+        bundle = self._hotline.bundles.get(driver.info.call_id, self._hotline.bundle)
+        chat.numbers = SpokenNumbers(sensitive_lengths(bundle.program))
         chat.captions = Captions(chat.tell, services[0].spoken)
         driver.listeners += [chat.captions.on_events, lambda events: self._for_agent(chat, events)]
 
@@ -193,12 +198,13 @@ class ChatIntake:
 
     def _caller_says(self, chat: Chat, text: str) -> None:
         if chat.driver is not None:
-            chat.driver.note(SAID, {"speaker": "caller", "text": text})
+            chat.driver.note(SAID, {"speaker": "caller", "text": chat.numbers.hide("caller", text)})
 
     def _agent_says(self, call_id: str, agent: str, text: str) -> None:
         chat = self.chats.get(call_id)
         if chat is not None and chat.driver is not None and not chat.outcome:
-            chat.driver.note(SAID, {"speaker": "agent", "text": text, "agent": agent})
+            shown = chat.numbers.hide("agent", text)
+            chat.driver.note(SAID, {"speaker": "agent", "text": shown, "agent": agent})
 
     def _for_agent(self, chat: Chat, events: list[CallEvent]) -> None:
         """What the desk's page is told: messages as they come, and first those that were sent in the queue."""

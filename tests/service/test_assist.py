@@ -126,7 +126,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 def scene(asked: list[tuple[str, ...]], agent: Samples, waiting_ms: float = 0.0) -> Scene:
     recognition, driver = FakeRecognition(waiting_ms), FakeDriver()
-    bundle = SimpleNamespace(program=SimpleNamespace(languages=("en",)))
+    bundle = SimpleNamespace(program=SimpleNamespace(languages=("en",), flows={}))
     assist = LiveAssist(
         recognition, lambda: create_detector("webrtc"), lambda call: bundle, lambda call: driver,  # type: ignore[arg-type, return-value]
     )  # fmt: skip
@@ -186,6 +186,28 @@ def test_advice_follows_what_the_caller_says_or_writes(asked: list[tuple[str, ..
         assert helped is not None
         assert helped.advice.title == "after 1"
         assert changed
+        s.assist.close()
+
+    asyncio.run(main())
+
+
+def test_a_card_said_to_a_human_is_written_nowhere(asked: list[tuple[str, ...]]) -> None:
+    async def main() -> None:
+        s = scene(asked, SILENCE)
+        s.hear(spoken("librivox_0890.wav", 6.0))
+        handle = s.recognition.handles[0]
+        card = "it is four one double one one one one one one one one one one one one one"
+        handle.told(transcript(card, final=False))
+        helped = s.assist.of("c1")
+        assert helped is not None
+        assert "one" not in helped.partial["caller"]
+        handle.told(transcript(card))
+        handle.told(transcript("the code is one two three"))
+        texts = [data["text"] for _, data in s.driver.noted]
+        assert texts == ["it is " + "•" * 16, "the code is •••"]
+        assert [line[1] for line in s.assist.lines("c1")] == texts
+        await asyncio.sleep(0.1)
+        assert all("one" not in text for said in asked for text in said)
         s.assist.close()
 
     asyncio.run(main())
