@@ -193,6 +193,7 @@ class Outcome:
             **{level: float(np.mean(found)) for level, found in self.right.items()},
             "auroc": auroc(np.array(self.inside), np.array(self.outside)),
             "ece": expected_calibration_error(p, correct),
+            "ece_chance": by_chance(p),
             "accepted": float(taken.mean()),
             "accepted_right": float(correct[taken].mean()) if taken.any() else float("nan"),
             "n": float(len(self.right["clean"])),
@@ -226,6 +227,12 @@ def measure(task: Task, hidden: Task, make: Callable[[Task], System], most: int 
     return outcome
 
 
+def by_chance(p: NDArray[np.float64], draws: int = 100) -> float:
+    """Mean calibration error of these very probabilities where they hold exactly: what few sentences alone make."""
+    random = np.random.default_rng(0)
+    return float(np.mean([expected_calibration_error(p, random.random(len(p)) < p) for _ in range(draws)]))
+
+
 def _thinned(rows: list[Row], most: int | None) -> list[Row]:
     if most is None or len(rows) <= most:
         return rows
@@ -257,7 +264,7 @@ def load_pack(pack: str, language: str) -> Task:
     return Task(pack, language, train, test, outside, groups, raw, 3)
 
 
-COLUMNS = ("clean", "light", "heavy", "auroc", "ece", "accepted", "accepted_right", "n")
+COLUMNS = ("clean", "light", "heavy", "auroc", "ece", "ece_chance", "accepted", "accepted_right", "n")
 
 
 def main() -> None:
@@ -291,8 +298,8 @@ def main() -> None:
         _print(name, results[name])
         if args.vectors:
             _keep_vectors(args.vectors, encoders)
-    if args.json:
-        args.json.write_text(json.dumps({"shots": args.shots, "sets": results}, indent=1) + "\n", encoding="utf-8")
+        if args.json:  # after each set: all of them take minutes
+            args.json.write_text(json.dumps({"shots": args.shots, "sets": results}, indent=1) + "\n", encoding="utf-8")
 
 
 def _kept_vectors(file: Path | None, language: str) -> dict[str, NDArray[np.float32]]:

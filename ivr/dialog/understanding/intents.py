@@ -93,7 +93,7 @@ class IntentModel:
     detector: Vector
     """(9,): logistic over the signs, bias first."""
     trust: Vector
-    """(4,): logistic over p(in scope) and p(intent), see `combine`."""
+    """(5,): logistic over p(in scope) and p(intent), see `combine`."""
     threshold: float
     """Least conditional probability inside the 90 % set."""
 

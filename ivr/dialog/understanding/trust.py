@@ -40,7 +40,7 @@ _NATIVE = 0.2
 _SURELY_NEAR = 0.45
 """Cosine under which a background sentence is never an intent's."""
 _STRENGTH = 3.0
-_PRIOR = np.array([0.0, 0.6, 0.6, 0.0])
+_PRIOR = np.array([0.0, 0.3, 0.3, 0.0, 0.5])
 MAX_WEIGHT = 500
 """Examples the detector's evidence counts as at most, so that its prior is not drowned by near duplicates."""
 
@@ -102,9 +102,10 @@ def combine(in_scope: Vector, p: Vector, trust: Vector) -> Vector:
 
 
 def _signs(in_scope: Vector, p: Vector) -> Matrix:
-    """(m, 3). The last lets a doubtful scope weigh otherwise than a sure one."""
+    """(m, 4). The third lets a doubtful scope weigh otherwise than a sure one; the last is the logit of both together
+    (in scope *and* the right intent), which no sum of the others can say."""
     scope = logit(in_scope)
-    return np.column_stack([scope, logit(p), np.maximum(scope, 0.0)])
+    return np.column_stack([scope, logit(p), np.maximum(scope, 0.0), logit(in_scope * p)])
 
 
 def _near(scored: Scored) -> Vector:
@@ -134,7 +135,7 @@ def fit_detector(evidence: Evidence, examples: int, dense: bool) -> Vector:
 
 
 def fit_trust(evidence: Evidence, detector: Vector, examples: int, near_misses: float) -> Vector:
-    """(4,): logistic over the signs of `combine`, bias first, at the live share of strange turns."""
+    """(5,): logistic over the signs of `combine`, bias first, at the live share of strange turns."""
     strange: list[tuple[Scored, float]] = []
     if evidence.outside:
         strange += [(scored, near_misses / len(evidence.outside)) for scored in evidence.outside]

@@ -37,7 +37,7 @@ def test_background_talk_the_hotline_has_an_intent_for_is_no_stranger() -> None:
 
 
 def test_p_rises_with_scope_and_with_the_intent() -> None:
-    trust = np.array([0.0, 0.6, 0.6, 0.2])
+    trust = np.array([0.0, 0.3, 0.3, 0.2, 0.5])
     p = combine(np.array([0.1, 0.5, 0.9, 0.9]), np.array([0.6, 0.6, 0.6, 0.9]), trust)
     assert list(p) == sorted(p)
 
