@@ -48,17 +48,33 @@ class Ears:
         voiced = self._gate.is_voice(self._detector.detect(block), level)
         if self._guard.update(level, sent_dbfs):
             voiced = False
-        self._last = _ACTIVITIES[(128 if voiced else 0) - round(level)]  # as exact as the journal keeps it
+        self._last = _ACTIVITIES[_code(Activity(voiced, level, self._guard.only_echo))]  # as exact as the journal's
         return self._last
 
 
-_ACTIVITIES = tuple(Activity(value >= 128, -float(value & 127)) for value in range(256))
+_ECHO, _ECHO_STEP_DB = 91, 2.5
+"""Codes of levels: 0 to 90 in whole dB; from 91 on those of echo, in larger steps."""
+
+
+def _code(activity: Activity) -> int:
+    level = min(90.0, max(0.0, -activity.level_dbfs))
+    code = _ECHO + round(level / _ECHO_STEP_DB) if activity.echo else round(level)
+    return code | (128 if activity.voiced else 0)
+
+
+def _activity(value: int) -> Activity:
+    code = value & 127
+    level = -(code - _ECHO) * _ECHO_STEP_DB if code >= _ECHO else -float(code)
+    return Activity(value >= 128, level, code >= _ECHO)
+
+
+_ACTIVITIES = tuple(_activity(value) for value in range(256))
 _CODES = tuple(f"{value:02x}" for value in range(256))
 
 
 def encode_activity(activity: Activity) -> str:
-    """Two hex digits for the journal: voice, and the level in whole dB."""
-    return _CODES[(128 if activity.voiced else 0) | min(90, max(0, round(-activity.level_dbfs)))]
+    """Two hex digits for the journal: voice, the level in whole dB, and whether it is only echo."""
+    return _CODES[_code(activity)]
 
 
 def decode_activity(text: str) -> list[Activity]:

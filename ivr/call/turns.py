@@ -58,6 +58,8 @@ class Turns:
         self._wordless = False
         """Voice was heard that held no words: music, a television. Voice alone proves nothing on this line."""
         self._recogniser_failures = 0
+        self._echo = False
+        """What the caller's side held lately is no more than our own voice coming back."""
 
     @property
     def current(self) -> Hearing | None:
@@ -68,6 +70,7 @@ class Turns:
     def block(self, block: Samples, activity: Activity) -> None:
         """The caller's next 20 ms."""
         self._listener.keep(block)
+        self._echo = activity.echo
         began = self._gate.update(self._core.now, activity.voiced)
         hearing = self._listener.current
         if hearing is None:
@@ -241,6 +244,8 @@ class Turns:
         made of the turn that this may go on with."""
         if hearing.goes_on is not None and not says_more(text, before or hearing.goes_on.text):
             return "nothing new"
+        if self._echo and hearing.prompt_text:
+            return "echo of the line"
         said = self._speaker.said_since(hearing.heard_from(ECHO_DELAY_MS))
         return why_ignored(text, hearing, said, self._words, confidence)
 

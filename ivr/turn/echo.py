@@ -25,6 +25,12 @@ class EchoSettings:
     max_delay_ms: int = 400
     quietest_prompt_dbfs: float = -50.0
     """Below this we say nothing that could echo."""
+    own_ms: int = 60
+    """So much sound within the last second that no echo can be: somebody speaks. Less is what a room adds to ours."""
+    tail_ms: int = 200
+    """A room holds a sound for so long: for judging what is past; a live block is compared with 60 ms."""
+    audible_dbfs: float = -55.0
+    """What is quieter is neither a caller nor an echo that a recogniser would hear."""
 
 
 class EchoGuard:
@@ -41,6 +47,11 @@ class EchoGuard:
         self.loss_db: float | None = None
         """Echo return loss of the line, once an echo was found."""
         self.delay_blocks = 0
+        self.only_echo = False
+        """The last second held sound, and nothing in it that our echo does not explain. Told for a second after the
+        line has become known, of what went by before: an echo's first words come later than that. From then on each
+        block is judged as it comes, which is kinder to soft callers."""
+        self._known_at = 0
 
     def update(self, heard_dbfs: float, sent_dbfs: float) -> bool:
         """Take one block's levels; True if the block is no more than our own echo."""
@@ -50,16 +61,30 @@ class EchoGuard:
         self._heard[-1] = heard_dbfs
         self._position += 1
         loudest = float(self._sent[-self._delays :].max())
-        if loudest < self.settings.quietest_prompt_dbfs:
-            return False
-        if self._position % 5 == 0:
+        if self._position % 5 == 0 and loudest >= self.settings.quietest_prompt_dbfs:
             self._estimate()
-        if self.loss_db is None:
+        new = self._position - self._known_at <= self._window
+        self.only_echo = self.loss_db is not None and new and self._explained(self.loss_db)
+        if self.loss_db is None or loudest < self.settings.quietest_prompt_dbfs:
             return False
         expected = (
             float(self._sent[-1 - self.delay_blocks - 2 : len(self._sent) - self.delay_blocks].max()) - self.loss_db
         )
         return heard_dbfs <= expected + self.settings.margin_db
+
+    def _explained(self, loss_db: float) -> bool:
+        """Whether the window holds sound, and hardly any above what comes back of our own."""
+        audible = self._heard >= self.settings.audible_dbfs
+        if not audible.any():
+            return False
+        tail = self.settings.tail_ms // FRAME_MS
+        last = len(self._sent) - self.delay_blocks + 1  # one block later than estimated: ours may straddle two
+        sent = self._sent[max(0, last - self._window - tail) : last]
+        short = self._window + tail - len(sent)
+        sent = np.concatenate((np.full(short, -90.0), sent)) if short > 0 else sent
+        loudest = np.lib.stride_tricks.sliding_window_view(sent, tail + 1).max(axis=1)[-self._window :]
+        above = audible & (self._heard > loudest - loss_db + self.settings.margin_db)
+        return int(above.sum()) * FRAME_MS < self.settings.own_ms
 
     def _estimate(self) -> None:
         heard = np.maximum(self._heard, -70.0)
@@ -80,4 +105,5 @@ class EchoGuard:
             return
         loss = float(np.median((rows[best] - heard)[loud]))
         if loss >= 3.0:  # nearer than that it is a loop or the caller himself, not line echo
+            self._known_at = self._position if self.loss_db is None else self._known_at
             self.loss_db = loss if self.loss_db is None else 0.7 * self.loss_db + 0.3 * loss

@@ -18,6 +18,8 @@ class Activity:
 
     voiced: bool
     level_dbfs: float
+    echo: bool = False
+    """What was heard lately is no more than our own voice coming back."""
 
 
 @dataclass(frozen=True, slots=True)
