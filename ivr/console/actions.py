@@ -106,6 +106,7 @@ async def remove_user(request: web.Request, name: str) -> None:
     if name == signed.user:
         raise InputError("you cannot remove yourself")
     await console.users.remove(name)
+    console.desk.forget_agent(name)
     await console.store.audit(signed.user, "user.removed", "user", name)
 
 

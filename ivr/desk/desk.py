@@ -40,6 +40,8 @@ from ivr.store.store import Store
 _log = logging.getLogger(__name__)
 PACKETS_KEPT = 2000
 """Packets of calls whose end nobody told us of."""
+JOINED = "joined"
+"""In the data of an agent's row: the settings of one who is not in the configuration."""
 HUNG_UP = frozenset({"caller hung up", "call over"})
 """Reasons of `leave` after which a caller who comes back finds the place kept."""
 
@@ -95,6 +97,9 @@ class HumanDesk:
         those who call again find their place."""
         known = {row.name: row for row in await self._stored_agents()}
         now = self._clock()
+        for row in known.values():
+            if JOINED in row.data and row.name not in self._agents:
+                self._join_again(row.data[JOINED], now)
         for name, agent in self._agents.items():
             row = known.get(name)
             if row.state == "offline" if row else not agent.signed_in:
@@ -111,6 +116,16 @@ class HumanDesk:
                 for name, agent in self._agents.items()
             )
         self._obey()
+
+    def _join_again(self, stored: Any, now: float) -> None:
+        """Somebody who joined by the button before the service was started anew."""
+        try:
+            agent = AgentSettings.model_validate(stored)
+            self._commands += self.floor.put_agent(agent_config(agent), now)
+        except (ValueError, ConfigError) as error:  # another version wrote it, or a queue is gone
+            _log.warning("desk: an agent who had joined cannot be taken up: %s", error)
+        else:
+            self._agents[agent.name] = agent
 
     async def close(self) -> None:
         """Hang up all agents' phones."""
@@ -209,10 +224,21 @@ class HumanDesk:
     def settings_of(self, agent: str) -> AgentSettings | None:
         return self._agents.get(agent)
 
-    def add_agent(self, agent: AgentSettings) -> None:
-        """Somebody who is not in the configuration takes calls too, or with another phone. Raises ConfigError."""
+    def add_agent(self, agent: AgentSettings, *, remember: bool = False) -> None:
+        """Somebody who is not in the configuration takes calls too, or with another phone; `remember`: after a restart
+        as well. Raises ConfigError."""
         self._soon(self.floor.put_agent(agent_config(agent), self._clock()))
         self._agents[agent.name] = agent
+        if remember and self._store is not None:
+            data = {JOINED: agent.model_dump(mode="json")}
+            self._in_background(self._store.put_agent(agent.name, uri=agent.uri, data=data))
+
+    def forget_agent(self, name: str) -> None:
+        """They take no more calls, and are not there after a restart unless the configuration has them."""
+        if name in self._agents:
+            self.sign_out(name)
+            if self._store is not None:
+                self._in_background(self._store.put_agent(name, data={}))
 
     def sign_in(self, agent: str) -> None:
         """Raises ConfigError for nobody's name, as the next three do."""

@@ -14,7 +14,7 @@ import pytest
 
 from ivr.acd.agents import AgentState
 from ivr.call.events import EnterQueue, QueueChanged
-from ivr.desk.config import DeskConfig, desk_config, floor_config
+from ivr.desk.config import AgentSettings, DeskConfig, desk_config, floor_config
 from ivr.desk.desk import HumanDesk
 from ivr.desk.ringing import refusal
 from ivr.dialog.events import Handover, HandoverSlot, QueueStatus
@@ -368,6 +368,28 @@ def test_the_queue_is_in_the_store(tmp_path: Path) -> None:
             phone.calls[0].hang_up()
             await asyncio.sleep(0.1)
             assert await store.queue_entries() == []
+
+    run(main)
+
+
+def test_who_joined_by_the_button_is_there_after_a_restart(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with opened(tmp_path) as store:
+            async with scene(agent("ann"), store=store) as s:
+                for name in ("zoe", "max"):
+                    s.desk.add_agent(AgentSettings(name=name, uri="browser"), remember=True)
+                    s.desk.sign_in(name)
+                s.desk.pause("zoe", "lunch")
+                s.desk.forget_agent("max")
+                await asyncio.sleep(0.2)
+            async with scene(agent("ann"), store=store) as s:
+                names = [one.name for one in s.desk.agents()]
+                assert names == ["ann", "zoe"]
+                zoe = s.desk.floor.roster.agent("zoe")
+                assert (zoe.state, zoe.reason) == (AgentState.PAUSED, "lunch")
+                settings = s.desk.settings_of("zoe")
+                assert settings is not None
+                assert settings.uri == "browser"
 
     run(main)
 

@@ -41,7 +41,7 @@ def take_here(console: Console, user: str) -> None:
         raise InputError("the phone cannot be changed while a call is on")
     known = console.desk.settings_of(user)
     settings = known.model_copy(update={"uri": BROWSER, "connect": "bridge"}) if known is not None else None
-    console.desk.add_agent(settings or AgentSettings(name=user, uri=BROWSER))
+    console.desk.add_agent(settings or AgentSettings(name=user, uri=BROWSER), remember=True)
     state = console.desk.floor.roster.agent(user).state
     if state is AgentState.OFFLINE:
         console.desk.sign_in(user)

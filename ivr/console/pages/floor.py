@@ -15,6 +15,7 @@ from ivr.console.models import CallNotes, StateChange
 from ivr.console.pages.tickets import PRIORITIES
 from ivr.console.render import page
 from ivr.console.routing import AGENT, FLOOR, STEER, WATCH, Route
+from ivr.desk.browser_phones import BROWSER
 
 DISPOSITIONS = ("resolved", "callback", "ticket", "forwarded", "wrong number", "no answer", "other")
 PAUSES = ("break", "lunch", "training", "meeting", "back office")
@@ -53,9 +54,11 @@ async def desk_assist(request: web.Request) -> web.Response:
 
 
 async def _desk(request: web.Request) -> dict[str, Any]:
-    view = await actions.desk_view(console_of(request), signed_of(request))
-    floor = console_of(request).hub.floor()
+    console, signed = console_of(request), signed_of(request)
+    view = await actions.desk_view(console, signed)
+    floor, settings = console.hub.floor(), console.desk.settings_of(signed.user)
     return {
+        "phone_here": settings is None or settings.uri == BROWSER,  # then its own bar mutes
         "desk": view, "dispositions": DISPOSITIONS, "pauses": PAUSES, "saved": "saved" in request.query,
         "waiting": sum(queue.waiting for queue in floor.queues),
     }  # fmt: skip

@@ -67,6 +67,7 @@
   if (phone) {
     phone.addEventListener("ring", (event) => {
       if (!wanted || event.detail.call_id !== wanted.id) return;
+      event.preventDefault();
       setTimeout(() => phone.querySelector(".phone-answer").click(), 0);
     });
     new MutationObserver(() => {

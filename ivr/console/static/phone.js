@@ -40,20 +40,38 @@
   const over = () => { quiet(); ring = call = null; talking = false; lines.replaceChildren(); show(); };
   const talk = () => { quiet(); talking = true; problem = ""; began = performance.now(); show(); if (ring.kind === "chat") field.focus(); };
 
+  const ringing = (message, asked) => { // `asked`: this page wanted it, and answers by itself
+    ring = message;
+    problem = "";
+    if (message.type === "resumed") { talk(); return; }
+    if (!bell && !asked) { chime(); bell = setInterval(chime, 3000); document.title = "☎ " + document.title; }
+    show();
+    answer.focus({ preventScroll: true });
+  };
+
+  // One ring for one agent: where the desk's page is open in this browser, other pages leave its calls to it.
+  const main = "main" in text, pages = new BroadcastChannel("ivr-phone");
+  let stopped = null, waiting = null;
+  pages.onmessage = ({ data }) => {
+    if (data.ask && main) pages.postMessage({ here: data.ask });
+    if (data.here && waiting && data.here === waiting.id) waiting.done(true);
+  };
+  const elsewhere = (message) => new Promise((resolve) => {
+    waiting = { id: message.ring, done: resolve };
+    pages.postMessage({ ask: message.ring });
+    setTimeout(() => resolve(stopped === message.ring), 200);
+  });
+
   const desk = Webrtc.desk({
     onLink: (on) => { up = on; show(); },
     onRing: (message) => {
       if (talking) return;
-      ring = message;
-      problem = "";
-      root.dispatchEvent(new CustomEvent("ring", { detail: message }));
-      if (message.type === "resumed") { talk(); return; }
-      if (!bell) { chime(); bell = setInterval(chime, 3000); document.title = "☎ " + document.title; }
-      show();
-      answer.focus({ preventScroll: true });
+      const asked = !root.dispatchEvent(new CustomEvent("ring", { detail: message, cancelable: true }));
+      if (main || asked || message.type === "resumed") ringing(message, asked);
+      else elsewhere(message).then((there) => { if (!there && !talking) ringing(message, false); });
     },
     onConnected: () => {},
-    onStopped: (message) => { if (ring && message.ring === ring.ring) over(); },
+    onStopped: (message) => { stopped = message.ring; if (ring && message.ring === ring.ring) over(); },
     onState: ({ ring: id, state: now }) => { if (now === "ended" && ring && ring.ring === id && talking) over(); },
     onLine: ({ speaker, text: said }) => {
       const item = document.createElement("li"), who = document.createElement("span");
