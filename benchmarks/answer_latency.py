@@ -9,6 +9,9 @@ and the caller's onset while the bot speaks -> the bot lowered by 12 dB or silen
 what a caller lives through, network and jitter buffers of both sides included. The service's own are measured too; in
 them what is secret is silenced, so some answers seem to come late and some interruptions are not seen.
 Answers are also told apart by what the service knew at the end of the turn: a complete value, an open answer, ...
+Interruptions by what the journal has beside the recording: `lowered` by barge-in; into a prompt that `must_be_heard`
+("I will connect you to an agent"), which nothing lowers, so that the figure is when it ended by itself; or `not_heard`
+as speech while it played.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from null_calls import load
@@ -30,6 +33,7 @@ from calls import YES, clip, digits_en
 from demo import bank, configuration, hotline, prompts_ready
 
 from ivr.audio.frame import to_samples
+from ivr.call.events import CallEvent
 from ivr.call.journal import loads
 from ivr.errors import IvrError
 from ivr.replay.measure import Measurement, Span, figures, measure_file, summarise
@@ -130,18 +134,41 @@ def kind_of(answered: Span, journal: Path) -> str:
     return kind
 
 
+def yield_kind(interrupted: Span, events: Sequence[CallEvent]) -> str:
+    """Why the bot's voice went down after an onset: barge-in, or the prompt was over."""
+    slack = to_samples(_CLOCKS_APART_MS)
+    must_hear = False
+    for event in events:
+        if event.at > interrupted.end + slack:
+            break
+        if event.kind == "prompt.start" and event.at <= interrupted.start + slack:
+            must_hear = not event.data["barge_in"]
+        elif event.kind in ("barge_in.duck", "barge_in.stop") and event.at >= interrupted.start - slack:
+            return "lowered"
+    return "must_be_heard" if must_hear else "not_heard"
+
+
 def report(folder: Path) -> dict[str, object]:
     """All figures of a run. The telephone's recordings are whole; in the service's, what is secret is silenced."""
     phones = measured(folder.glob("phone-*.wav"))
     by_kind: dict[str, list[int]] = {}
+    yields: dict[str, list[int]] = {}
     for path, measurement in phones:
         journal = next(folder.glob(f"calls/*/{path.stem.removeprefix('phone-')}/{JOURNAL}"))
         for span in measurement.answers:
             by_kind.setdefault(kind_of(span, journal) or "unknown", []).append(span.ms)
+        with journal.open(encoding="utf-8") as lines:
+            events = list(loads(lines, str(journal)))
+        for span in measurement.barge_ins:
+            yields.setdefault(yield_kind(span, events), []).append(span.ms)
     summary = summarise(m for _, m in phones).to_json()
     kinds = {kind: figures(times).to_json() for kind, times in sorted(by_kind.items())}
+    yielded = {kind: figures(times).to_json() for kind, times in sorted(yields.items())}
     service = summarise(m for _, m in measured(folder.glob(f"calls/*/*/{RECORDING}"))).to_json()
-    return {"calls": len(phones), **summary, "answer_ms_by_completeness": kinds, "service_recordings": service}
+    return {
+        "calls": len(phones), **summary, "answer_ms_by_completeness": kinds, "barge_in_ms_by_cause": yielded,
+        "service_recordings": service,
+    }  # fmt: skip
 
 
 def main() -> None:
