@@ -28,10 +28,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Exit 1, and nothing written, for errors in the hotline or tests that fail."""
     from ivr.app.offline import build_bundle
+    from ivr.dialog.lint.trained import check_trained
     from ivr.service.bundle_store import BundleStore
 
     bundle = build_bundle(args.folder)
-    for problem in bundle.problems:
+    for problem in (*bundle.problems, *check_trained(bundle)):
         print(problem, file=sys.stderr)
     if not args.no_tests and not _tests_pass(bundle, args.folder):
         return 1

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, Problem
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,6 +28,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="LANG=FILE",
         help="words the recogniser knows, one a line (may be given once a language)",
     )
+    parser.add_argument(
+        "--model",
+        action="store_true",
+        help="train (or take the cached model), and tell which phrases it misreads (W13)",
+    )
     parser.add_argument("--no-acoustic", action="store_true", help="do not compare how phrases sound")
     parser.set_defaults(run=run)
 
@@ -42,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
     )
     folders = list(dict.fromkeys(_hotline_of(Path(given)) for given in args.folders))
     found = {str(folder): lint_folder(folder, options) for folder in folders}
+    if args.model:
+        found = {folder: _with_model(folder, problems) for folder, problems in found.items()}
     if args.json:
         listed = [
             each | ({"file": f"{folder}/{each['file']}"} if len(found) > 1 else {})
@@ -58,6 +66,20 @@ def run(args: argparse.Namespace) -> int:
             print(report.as_text(problems, folder))
     failing = {"error", "warning"} if args.strict else {"error"}
     return int(any(problem.severity in failing for problems in found.values() for problem in problems))
+
+
+def _with_model(folder: str, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Also what the trained model shows. A hotline with errors has no model."""
+    from ivr.app.offline import build_bundle
+    from ivr.dialog.lint.trained import check_trained
+    from ivr.dialog.problems import Problems
+
+    if any(problem.severity == "error" for problem in problems):
+        print(f"{folder}: has errors, so no model is trained", file=sys.stderr)
+        return problems
+    merged = Problems()
+    merged.extend((*problems, *check_trained(build_bundle(Path(folder)))))
+    return merged.sorted()
 
 
 def _hotline_of(path: Path) -> Path:

@@ -19,7 +19,7 @@ CODES: dict[str, str] = {
     "E10": "Flows that run each other without end.",
     "W11": "A sensitive slot in a prompt, an address, a summary or a tag.",
     "W12": "Hard to listen to: a prompt over 12 s, over 5 options, barge-in off in a reprompt.",
-    "W13": "Fewer than 5 examples a language, or two flows whose examples are confused.",
+    "W13": "Fewer than 5 examples a language, two flows whose examples are confused, or (`--model`) a phrase misread.",
     "E14": "A command's phrase is also an option, an example or another command's: the command would always win.",
     "E15": "An action's errors lead nowhere.",
     "W16": "`commit` without `idempotency`: a repeated request could do it twice.",
