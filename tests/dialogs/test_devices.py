@@ -21,7 +21,7 @@ from ivr.dialog.engine.turn import Turn
 from ivr.dialog.testing.coverage import measure
 from ivr.dialog.testing.mutate import mutation_score
 from ivr.dialog.testing.runner import run_tests
-from ivr.dialog.testing.simulator import Simulator
+from tests.fakes.pack_calls import begin_call, say
 
 DEVICES = Path(__file__).parents[2] / "dialogs" / "devices"
 EVERYTHING = "15900159000"
@@ -66,10 +66,10 @@ def test_its_tests_notice_faults(bundle: Bundle) -> None:
     ],
 )
 def test_words_that_are_in_no_example(bundle: Bundle, language: str, text: str, intent: str) -> None:
-    simulator = _call(bundle, language, EVERYTHING)
-    _say(simulator, "好" if language == "zh" else "yes", text)
+    simulator = begin_call(bundle, language, EVERYTHING)
+    say(simulator, "好" if language == "zh" else "yes", text)
     if simulator.step.endswith(":confirm"):
-        _say(simulator, "对" if language == "zh" else "yes")
+        say(simulator, "对" if language == "zh" else "yes")
     assert simulator.state is not None
     assert simulator.state.topic == intent
 
@@ -90,14 +90,14 @@ def test_words_that_are_in_no_example(bundle: Bundle, language: str, text: str, 
 def test_product_names_are_known_as_recognisers_hear_them(
     bundle: Bundle, language: str, heard: str, product: str
 ) -> None:
-    simulator = _call(bundle, language, EVERYTHING)
-    _say(simulator, *(("好", "查保修", heard) if language == "zh" else ("yes", "warranty", heard)))
+    simulator = begin_call(bundle, language, EVERYTHING)
+    say(simulator, *(("好", "查保修", heard) if language == "zh" else ("yes", "warranty", heard)))
     assert simulator.slots.get("product") == product
 
 
 @pytest.mark.parametrize(("flow", "share"), [("installation", 0.8), ("repair", 0.5), ("connect", 0.2)])
 def test_scenes_are_open_to_their_share_of_callers(bundle: Bundle, flow: str, share: float) -> None:
-    simulator = _call(bundle, "en", "x")
+    simulator = begin_call(bundle, "en", "x")
     assert simulator.state is not None
     opened = 0
     for number in range(500):
@@ -105,20 +105,6 @@ def test_scenes_are_open_to_their_share_of_callers(bundle: Bundle, flow: str, sh
         state.call = ev.CallContext("c", f"138{number:08}", "", "en", state.call.started_at)
         opened += is_open(Turn(bundle.program, state), bundle.program.flows[flow])
     assert abs(opened / 500 - share) < 0.07
-
-
-def _call(bundle: Bundle, language: str, caller: str = "100", backend: Any = None) -> Simulator:
-    now = dt.datetime.now().astimezone().isoformat()  # the backend's days count from today
-    simulator = Simulator(bundle, ev.CallContext("c1", caller, "", language, now), backend)
-    simulator.start()
-    return simulator
-
-
-def _say(simulator: Simulator, *words: str) -> list[str]:
-    said: list[str] = []
-    for word in words:
-        said += [say.text for say in simulator.speak(ev.Spoken(word, 1.0)).said]
-    return said
 
 
 # ------------------------------------------------------------------------------------------------- over HTTP, for real
@@ -153,8 +139,8 @@ SPOKEN = [
 def test_the_spoken_paths(
     bundle: Bundle, live: LiveBackend, language: str, caller: str, words: list[str], outcome: str, cause: str
 ) -> None:
-    simulator = _call(bundle, language, caller, live)
-    _say(simulator, *words)
+    simulator = begin_call(bundle, language, caller, live)
+    say(simulator, *words)
     assert simulator.ended == ev.End(outcome, cause)
 
 
@@ -167,8 +153,8 @@ def test_a_visit_is_booked_on_a_working_day(
 ) -> None:
     ahead = 2 if (dt.date.today() + dt.timedelta(days=2)).isoweekday() != 7 else 3
     spoken = {("en", 2): "in two days", ("en", 3): "in three days", ("zh", 2): "后天", ("zh", 3): "大后天"}
-    simulator = _call(bundle, language, EVERYTHING, live)
-    said = _say(simulator, *(word.format(day=spoken[language, ahead]) for word in words))
+    simulator = begin_call(bundle, language, EVERYTHING, live)
+    said = say(simulator, *(word.format(day=spoken[language, ahead]) for word in words))
     assert simulator.ended == ev.End("resolved", "installation")
     assert any("Your visit number" in text or "预约号" in text for text in said)
     booked = next(entry["body"] for entry in _log(maker) if entry["path"] == "/visits")
@@ -177,8 +163,8 @@ def test_a_visit_is_booked_on_a_working_day(
 
 
 def test_a_code_is_neither_in_an_address_nor_in_the_journal(bundle: Bundle, live: LiveBackend, maker: str) -> None:
-    simulator = _call(bundle, "en", "12025550143", live)
-    _say(simulator, "yes", "yes", "yes")
+    simulator = begin_call(bundle, "en", "12025550143", live)
+    say(simulator, "yes", "yes", "yes")
     exchange = simulator.speak(ev.Spoken("four four two nine one seven", 1.0))
     assert "442917" not in str(exchange.decisions)
     assert not any("442917" in entry["path"] for entry in _log(maker))
@@ -186,8 +172,8 @@ def test_a_code_is_neither_in_an_address_nor_in_the_journal(bundle: Bundle, live
 
 @pytest.mark.parametrize("caller", ["13900000500", "13900000666"])
 def test_a_broken_maker_leads_to_a_human(bundle: Bundle, live: LiveBackend, caller: str) -> None:
-    simulator = _call(bundle, "en", caller, live)
-    said = _say(simulator, "yes", "I forgot my password", "yes")
+    simulator = begin_call(bundle, "en", caller, live)
+    said = say(simulator, "yes", "I forgot my password", "yes")
     assert said[-1] == "I am sorry. Our system does not answer."
     assert [handover.reason for handover in simulator.handovers] == ["system_error"]
 

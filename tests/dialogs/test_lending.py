@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +18,7 @@ from ivr.dialog.testing.coverage import measure
 from ivr.dialog.testing.mutate import mutation_score
 from ivr.dialog.testing.runner import run_tests
 from ivr.dialog.testing.simulator import Simulator
+from tests.fakes.pack_calls import begin_call, say
 
 LENDING = Path(__file__).parents[2] / "dialogs" / "lending"
 
@@ -48,18 +48,8 @@ def test_its_tests_notice_faults(bundle: Bundle) -> None:
 
 
 def _call(bundle: Bundle, language: str, caller: str = "100", backend: Any = None, **queues: bool) -> Simulator:
-    now = dt.datetime.now().astimezone().isoformat()  # the backend's days count from today
     status = {name: ev.QueueStatus(open=is_open) for name, is_open in queues.items()}
-    simulator = Simulator(bundle, ev.CallContext("c1", caller, "", language, now), backend, status)
-    simulator.start()
-    return simulator
-
-
-def _say(simulator: Simulator, *words: str) -> list[str]:
-    said: list[str] = []
-    for word in words:
-        said += [say.text for say in simulator.speak(ev.Spoken(word, 1.0)).said]
-    return said
+    return begin_call(bundle, language, caller, backend, status)
 
 
 RISK = [
@@ -82,14 +72,14 @@ RISK = [
 def test_words_of_risk_win_everywhere(bundle: Bundle, language: str, text: str, reason: str, place: str) -> None:
     simulator = _call(bundle, language, "13800138000")
     if place != "route":
-        _say(simulator, "还款日" if language == "zh" else "repayment date")
+        say(simulator, "还款日" if language == "zh" else "repayment date")
         assert simulator.step == "identify/digits"
     if place == "confirm":
         simulator.hang_up()
         simulator = _call(bundle, language, "13800138000")
-        _say(simulator, "把链接发给我" if language == "zh" else "send me the link")
+        say(simulator, "把链接发给我" if language == "zh" else "send me the link")
         assert simulator.step == "send_link/number:confirm"
-    _say(simulator, text)
+    say(simulator, text)
     handover = simulator.handovers[-1]
     assert (handover.reason, handover.priority) == (reason, "high")
     assert handover.queue == ("care" if reason == "risk" else "specialists")
@@ -97,7 +87,7 @@ def test_words_of_risk_win_everywhere(bundle: Bundle, language: str, text: str, 
 
 def test_nobody_is_offered_an_app_instead_of_help(bundle: Bundle) -> None:
     simulator = _call(bundle, "en", "13800138000", care=False)
-    said = _say(simulator, "I want to end my life")
+    said = say(simulator, "I want to end my life")
     assert said[0] == "Thank you for telling me. Please stay with me, a person is coming."
     assert any("one two three five six" in text for text in said)
     assert not any("link" in text for text in said)
@@ -107,13 +97,13 @@ def test_nobody_is_offered_an_app_instead_of_help(bundle: Bundle) -> None:
 @pytest.mark.parametrize("text", ["my card died", "I am dying to know my bill", "on Monday"])
 def test_common_words_are_no_risk(bundle: Bundle, text: str) -> None:
     simulator = _call(bundle, "en", "13800138000")
-    _say(simulator, text)
+    say(simulator, text)
     assert simulator.handovers == []
 
 
 def test_the_digits_of_the_id_are_masked(bundle: Bundle) -> None:
     simulator = _call(bundle, "en", "13800138000")
-    _say(simulator, "repayment date", "one two three four")
+    say(simulator, "repayment date", "one two three four")
     handover = simulator.handovers[-1]  # the backend gives no answer here
     digits = next(slot for slot in handover.slots if slot.name == "id4")
     assert digits.sensitive
@@ -153,7 +143,7 @@ def test_the_spoken_paths(
     bundle: Bundle, live: LiveBackend, language: str, caller: str, words: list[str], outcome: str, cause: str
 ) -> None:
     simulator = _call(bundle, language, caller, live)
-    _say(simulator, *words)
+    say(simulator, *words)
     assert simulator.ended == ev.End(outcome, cause)
 
 
@@ -174,13 +164,13 @@ def test_skill_tiers(
     bundle: Bundle, live: LiveBackend, caller: str, words: list[str], reason: str, skills: tuple[str, ...]
 ) -> None:
     simulator = _call(bundle, "en", caller, live)
-    _say(simulator, *words)
+    say(simulator, *words)
     assert [(handover.reason, handover.skills) for handover in simulator.handovers] == [(reason, skills)]
 
 
 def test_the_wrong_id_is_told_nothing(bundle: Bundle, live: LiveBackend) -> None:
     simulator = _call(bundle, "en", "13800138000", live)
-    said = _say(simulator, "what is my bill", "nine nine nine nine", "nine nine nine eight")
+    said = say(simulator, "what is my bill", "nine nine nine nine", "nine nine nine eight")
     assert [handover.reason for handover in simulator.handovers] == ["identity"]
     assert not any("yuan" in text for text in said)
 
@@ -188,12 +178,12 @@ def test_the_wrong_id_is_told_nothing(bundle: Bundle, live: LiveBackend) -> None
 @pytest.mark.parametrize("caller", ["13800000500", "13800000666"])
 def test_a_broken_lender_leads_to_a_human(bundle: Bundle, live: LiveBackend, caller: str) -> None:
     simulator = _call(bundle, "en", caller, live)
-    said = _say(simulator, "repayment date", "one two three four")
+    said = say(simulator, "repayment date", "one two three four")
     assert said[-1] == "I am sorry. Our system does not answer."
     assert [handover.reason for handover in simulator.handovers] == ["system_error"]
 
 
 def test_nobody_is_free_and_the_link_is_sent(bundle: Bundle, live: LiveBackend) -> None:
     simulator = _call(bundle, "zh", "13800138000", live, desk=False)
-    _say(simulator, "转人工", "好")
+    say(simulator, "转人工", "好")
     assert simulator.ended == ev.End("resolved", "fallback_link")

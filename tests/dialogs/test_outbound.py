@@ -22,6 +22,7 @@ from ivr.dialog.testing.coverage import measure
 from ivr.dialog.testing.mutate import mutation_score
 from ivr.dialog.testing.runner import run_tests
 from ivr.dialog.testing.simulator import Simulator
+from tests.fakes.pack_calls import begin_call, say
 
 OUTBOUND = Path(__file__).parents[2] / "dialogs" / "outbound"
 SAM, LI_NA, ANN, WANG_WEI, KIM = "12025550143", "13800138000", "12025550144", "13900139000", "12025550145"
@@ -67,19 +68,8 @@ def live(bundle: Bundle, clinic: str) -> Iterator[LiveBackend]:
 
 
 def _call(bundle: Bundle, backend: Any, language: str, person: str, direction: str = "outbound") -> Simulator:
-    now = dt.datetime.now().astimezone().isoformat()  # the backend's days count from today
     caller, called = ("4008200143", person) if direction == "outbound" else (person, "4008200143")
-    context = ev.CallContext("c1", caller, called, language, now, direction)  # type: ignore[arg-type]
-    simulator = Simulator(bundle, context, backend)
-    simulator.start()
-    return simulator
-
-
-def _say(simulator: Simulator, *words: str) -> list[str]:
-    said: list[str] = []
-    for word in words:
-        said += [say.text for say in simulator.speak(ev.Spoken(word, 1.0)).said]
-    return said
+    return begin_call(bundle, language, caller, backend, called=called, direction=direction)
 
 
 def _state(address: str) -> dict[str, Any]:
@@ -113,7 +103,7 @@ def test_the_spoken_paths(
     cause: str, verdict: str,
 ) -> None:  # fmt: skip
     simulator = _call(bundle, live, language, person)
-    _say(simulator, *words)
+    say(simulator, *words)
     assert simulator.ended == ev.End(outcome, cause)
     assert [(report["phone"], report["verdict"]) for report in _state(clinic)["reports"]] == [(person, verdict)]
 
@@ -121,7 +111,7 @@ def test_the_spoken_paths(
 def test_an_appointment_is_moved(bundle: Bundle, live: LiveBackend, clinic: str) -> None:
     ahead = 4 if (dt.date.today() + dt.timedelta(days=4)).isoweekday() != 7 else 5
     simulator = _call(bundle, live, "en", SAM)
-    said = _say(simulator, "yes", "yes", "may third nineteen eighty five", "another time",
+    said = say(simulator, "yes", "yes", "may third nineteen eighty five", "another time",
                 f"in {'four' if ahead == 4 else 'five'} days", "three in the afternoon", "yes")  # fmt: skip
     assert simulator.ended == ev.End("resolved", "reminder")
     assert ("three thirty p.m." in " ".join(said)) == (ahead == 4), said  # three is taken on the fourth day
@@ -133,7 +123,7 @@ def test_who_does_not_want_calls_gets_none(
     bundle: Bundle, live: LiveBackend, clinic: str, language: str, wish: str
 ) -> None:
     simulator = _call(bundle, live, language, SAM)
-    _say(simulator, wish)
+    say(simulator, wish)
     assert simulator.ended == ev.End("refused", "do_not_call")
     assert _state(clinic)["barred"] == [SAM]
     again = _call(bundle, live, language, SAM)
@@ -154,7 +144,7 @@ def test_who_does_not_want_calls_gets_none(
 def test_nothing_private_is_said_to_others(bundle: Bundle, live: LiveBackend, language: str, words: list[str]) -> None:
     """No word of a visit, a clinic or a day before the date of birth was right."""
     simulator = _call(bundle, live, language, SAM)
-    said = [say.text for say in simulator.last.said] + _say(simulator, *words)
+    said = [say.text for say in simulator.last.said] + say(simulator, *words)
     assert simulator.ended is not None
     heard = " ".join(said).lower()
     for word in ("clinic", "check-up", "appointment", "visit", "诊所", "预约", "检查", "就诊"):
@@ -172,14 +162,14 @@ def test_a_machine_is_left_a_message(bundle: Bundle, live: LiveBackend, clinic: 
 
 def test_a_patient_calls_back(bundle: Bundle, live: LiveBackend, clinic: str) -> None:
     simulator = _call(bundle, live, "zh", f"+86{LI_NA}", "inbound")
-    said = _say(simulator, "一九九零年三月十二号", "能来")
+    said = say(simulator, "一九九零年三月十二号", "能来")
     assert any("洗牙" in text for text in said)
     assert _state(clinic)["jobs"]["J2"] == "confirmed"
 
 
 def test_who_hangs_up_is_reported(bundle: Bundle, live: LiveBackend, clinic: str) -> None:
     simulator = _call(bundle, live, "en", SAM)
-    _say(simulator, "yes")
+    say(simulator, "yes")
     simulator.hang_up()
     assert [report["verdict"] for report in _state(clinic)["reports"]] == ["hung_up"]
 
@@ -196,7 +186,7 @@ def test_a_broken_clinic_apologises_and_ends(bundle: Bundle, live: LiveBackend, 
 
 def test_a_date_of_birth_is_neither_in_an_address_nor_in_the_journal(bundle: Bundle, live: LiveBackend) -> None:
     simulator = _call(bundle, live, "en", SAM)
-    _say(simulator, "yes", "yes")
+    say(simulator, "yes", "yes")
     exchange = simulator.speak(ev.Spoken("may third nineteen eighty five", 1.0))
     assert "1985-05-03" not in str(exchange.decisions)
     assert all("birthday" not in action.url for action in bundle.definition.actions.values())

@@ -18,7 +18,7 @@ from ivr.dialog.bundle import Bundle, build
 from ivr.dialog.testing.coverage import measure
 from ivr.dialog.testing.mutate import mutation_score
 from ivr.dialog.testing.runner import run_tests
-from ivr.dialog.testing.simulator import Simulator
+from tests.fakes.pack_calls import begin_call, say
 
 PAYMENTS = Path(__file__).parents[2] / "dialogs" / "payments"
 
@@ -58,7 +58,7 @@ def test_single_words_of_the_readme_are_understood(bundle: Bundle) -> None:
     words |= {"修改": "change_phone", "电话": "change_phone", "号码": "change_phone", "多少": "fees"}
     words |= {"hours": "opening_hours", "telephone number": "change_phone"}
     for word, intent in words.items():
-        simulator = _call(bundle, "zh" if word[0] > "z" else "en")
+        simulator = begin_call(bundle, "zh" if word[0] > "z" else "en")
         simulator.speak(ev.Spoken("好" if word[0] > "z" else "yes", 0.9))
         assert simulator.step == "welcome/topic"
         simulator.speak(ev.Spoken(word, 0.9))
@@ -68,18 +68,9 @@ def test_single_words_of_the_readme_are_understood(bundle: Bundle) -> None:
 
 @pytest.mark.parametrize("word", ["是", "对", "好", "要", "可以"])
 def test_ways_to_say_yes(bundle: Bundle, word: str) -> None:
-    simulator = _call(bundle, "zh")
+    simulator = begin_call(bundle, "zh")
     simulator.speak(ev.Spoken(word, 0.8))
     assert simulator.step == "welcome/topic"
-
-
-def _call(bundle: Bundle, language: str, caller: str = "100", backend: Any = None) -> Simulator:
-    import datetime as dt
-
-    now = dt.datetime.now().astimezone().isoformat()  # the backend's days count from today
-    simulator = Simulator(bundle, ev.CallContext("c1", caller, "", language, now), backend)
-    simulator.start()
-    return simulator
 
 
 # ------------------------------------------------------------------------------------------------- over HTTP, for real
@@ -97,19 +88,12 @@ def live(bundle: Bundle, bank: str) -> Iterator[LiveBackend]:
     backend.close()
 
 
-def _say(simulator: Simulator, *words: str) -> list[str]:
-    said: list[str] = []
-    for word in words:
-        said += [say.text for say in simulator.speak(ev.Spoken(word, 1.0)).said]
-    return said
-
-
 def test_what_was_said_at_first_is_not_asked_for_again(bundle: Bundle, live: LiveBackend) -> None:
     """Amount and day come with the matter, and a change of mind in the confirm."""
-    simulator = _call(bundle, "zh", "13700137000", live)
-    assert "九十八元" in "".join(_say(simulator, "好", "是的，前天多扣了九十八块钱"))
+    simulator = begin_call(bundle, "zh", "13700137000", live)
+    assert "九十八元" in "".join(say(simulator, "好", "是的，前天多扣了九十八块钱"))
     assert simulator.step == "dispute/details:confirm"
-    _say(simulator, "不对，是九十九块", "对", "要", "满意")
+    say(simulator, "不对，是九十九块", "对", "要", "满意")
     assert simulator.ended == ev.End("resolved", "dispute")
 
 
@@ -131,15 +115,15 @@ SPOKEN = [
 def test_the_spoken_paths(
     bundle: Bundle, live: LiveBackend, language: str, caller: str, words: list[str], outcome: str, cause: str
 ) -> None:
-    simulator = _call(bundle, language, caller, live)
-    _say(simulator, *words)
+    simulator = begin_call(bundle, language, caller, live)
+    say(simulator, *words)
     assert simulator.ended == ev.End(outcome, cause)
 
 
 @pytest.mark.parametrize("caller", ["13800000500", "13800000666"])
 def test_a_broken_bank_leads_to_a_human(bundle: Bundle, live: LiveBackend, caller: str) -> None:
-    simulator = _call(bundle, "en", caller, live)
-    said = _say(simulator, "yes", "lost card", "one two three four")
+    simulator = begin_call(bundle, "en", caller, live)
+    said = say(simulator, "yes", "lost card", "one two three four")
     assert said[-1] == "I am sorry. Our system does not answer."
     assert [handover.reason for handover in simulator.handovers] == ["system_error"]
 
@@ -147,8 +131,8 @@ def test_a_broken_bank_leads_to_a_human(bundle: Bundle, live: LiveBackend, calle
 def test_a_bank_that_is_not_there(bundle: Bundle) -> None:
     backend = LiveBackend(bundle.definition.actions, "http://127.0.0.1:9")
     try:
-        simulator = _call(bundle, "zh", "100", backend)
-        _say(simulator, "好", "丢失", "一二三四")
+        simulator = begin_call(bundle, "zh", "100", backend)
+        say(simulator, "好", "丢失", "一二三四")
         assert [handover.reason for handover in simulator.handovers] == ["system_error"]
     finally:
         backend.close()

@@ -20,7 +20,7 @@ from ivr.dialog.bundle import Bundle, build
 from ivr.dialog.testing.coverage import measure
 from ivr.dialog.testing.mutate import mutation_score
 from ivr.dialog.testing.runner import run_tests
-from ivr.dialog.testing.simulator import Simulator
+from tests.fakes.pack_calls import begin_call, say
 
 RETAIL = Path(__file__).parents[2] / "dialogs" / "retail"
 
@@ -52,7 +52,7 @@ def test_its_tests_notice_faults(bundle: Bundle) -> None:
 def test_the_flows_are_what_the_knowledge_base_gives(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
     """Changed in one place only: importing again changes nothing."""
     before = {path: path.read_bytes() for path in RETAIL.rglob("*faq*.yaml")}
-    assert len(before) == 6
+    assert len(before) == 9
     assert main(["import", str(RETAIL / "kb" / "faq.csv"), str(RETAIL), "--update", "--dry-run"]) == 0
     from ivr.dialog import knowledge
 
@@ -77,19 +77,12 @@ def test_the_flows_are_what_the_knowledge_base_gives(bundle: Bundle, capsys: pyt
     ],
 )
 def test_words_that_are_in_no_example(bundle: Bundle, language: str, text: str, intent: str) -> None:
-    simulator = _call(bundle, language)
+    simulator = begin_call(bundle, language)
     simulator.speak(ev.Spoken(text, 0.9))
     if simulator.step.endswith(":confirm"):
         simulator.speak(ev.Spoken("对" if language == "zh" else "yes", 0.9))
     assert simulator.state is not None
     assert simulator.state.topic == intent
-
-
-def _call(bundle: Bundle, language: str, caller: str = "100", backend: Any = None) -> Simulator:
-    now = dt.datetime.now().astimezone().isoformat()  # the backend's days count from today
-    simulator = Simulator(bundle, ev.CallContext("c1", caller, "", language, now), backend)
-    simulator.start()
-    return simulator
 
 
 # ------------------------------------------------------------------------------------------------- over HTTP, for real
@@ -107,13 +100,6 @@ def live(bundle: Bundle, shop: str) -> Iterator[LiveBackend]:
     backend.close()
 
 
-def _say(simulator: Simulator, *words: str) -> list[str]:
-    said: list[str] = []
-    for word in words:
-        said += [say.text for say in simulator.speak(ev.Spoken(word, 1.0)).said]
-    return said
-
-
 SPOKEN = [
     ("en", "13800138000", ["where is my order", "yes", "no"], "resolved", "order_status"),
     ("zh", "13900139000", ["是", "对", "要", "没有了"], "resolved", "order_status"),
@@ -129,26 +115,26 @@ SPOKEN = [
 def test_the_spoken_paths(
     bundle: Bundle, live: LiveBackend, language: str, caller: str, words: list[str], outcome: str, cause: str
 ) -> None:
-    simulator = _call(bundle, language, caller, live)
-    _say(simulator, *words)
+    simulator = begin_call(bundle, language, caller, live)
+    say(simulator, *words)
     assert simulator.ended == ev.End(outcome, cause)
 
 
 def test_the_opening_line_knows_the_caller(bundle: Bundle, live: LiveBackend) -> None:
-    simulator = _call(bundle, "zh", "+8613700137000", live)
+    simulator = begin_call(bundle, "zh", "+8613700137000", live)
     assert [say.text for say in simulator.last.said] == [
         "云莓商城，本次通话将被录音。", "张女士，您好。", "您是想退货退款吗？"
     ]  # fmt: skip
 
 
 def test_a_view_long_ago_is_no_guess(bundle: Bundle, live: LiveBackend) -> None:
-    simulator = _call(bundle, "en", "12025550143", live)
+    simulator = begin_call(bundle, "en", "12025550143", live)
     assert simulator.last.said[-1].text == "What can I do for you?"
 
 
 def test_the_agents_screen_opens_on_the_order(bundle: Bundle, live: LiveBackend) -> None:
-    simulator = _call(bundle, "en", "13700137000", live)
-    _say(simulator, "yes", "yes", "it came broken")
+    simulator = begin_call(bundle, "en", "13700137000", live)
+    say(simulator, "yes", "yes", "it came broken")
     handover = simulator.handovers[-1]
     assert (handover.reason, handover.priority, handover.share) == ("refund_open", "high", ("order_no", "reason"))
     shared = {slot.name: slot.value for slot in handover.slots}
@@ -159,9 +145,9 @@ def test_the_agents_screen_opens_on_the_order(bundle: Bundle, live: LiveBackend)
 
 def test_another_days_delivery_reaches_the_shop(bundle: Bundle, live: LiveBackend, shop: str) -> None:
     day = dt.date.today() + dt.timedelta(days=2 if (dt.date.today().isoweekday() + 2) % 7 else 3)
-    simulator = _call(bundle, "en", "13800138000", live)
+    simulator = begin_call(bundle, "en", "13800138000", live)
     words = "in two days" if day == dt.date.today() + dt.timedelta(days=2) else "in three days"
-    said = _say(simulator, "change my delivery day", "yes", words, "in the morning", "yes")
+    said = say(simulator, "change my delivery day", "yes", words, "in the morning", "yes")
     assert "It is booked. We will send a text message." in said
     moved = next(entry for entry in _log(shop) if entry["path"] == "/deliveries")
     assert moved["body"] == {"order": "20260001", "day": day.isoformat(), "window": "am"}
@@ -169,9 +155,9 @@ def test_another_days_delivery_reaches_the_shop(bundle: Bundle, live: LiveBacken
 
 @pytest.mark.parametrize("caller", ["13800000500", "13800000666"])
 def test_a_broken_shop_still_greets_and_then_hands_over(bundle: Bundle, live: LiveBackend, caller: str) -> None:
-    simulator = _call(bundle, "en", caller, live)
+    simulator = begin_call(bundle, "en", caller, live)
     assert simulator.step == "welcome/topic"
-    said = _say(simulator, "where is my order", "two zero two six zero zero zero one")
+    said = say(simulator, "where is my order", "two zero two six zero zero zero one")
     assert "I am sorry. Our system does not answer." in said
     assert [handover.reason for handover in simulator.handovers] == ["system_error"]
 
