@@ -21,7 +21,7 @@ least one of them measured.
 `others` are the cores that everything else on the machine took while a level ran, the hypervisor's share included.
 Above a quarter of a core a level that is not held says nothing ("busy"); one that is, holds all the more. Before each
 level the script waits for a quiet machine, `--patience` seconds at most. The first 10 s of a level are not counted:
-a recogniser is three times as dear before it has heard its first words.
+a recogniser is three times as dear before it has heard its first words. The picture is drawn only if no level was busy.
 """
 
 from __future__ import annotations
@@ -395,7 +395,7 @@ def main() -> None:
         for who in {r.who for r in rows}
     }
     print("held: " + ", ".join(f"{who} {count}" for who, count in sorted(most.items())))
-    if options.picture:
+    if options.picture and all(row.held != "busy" for row in rows):
         options.picture.write_text(picture(rows), encoding="utf-8")
     if options.json:
         whole = {

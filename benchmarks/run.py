@@ -21,7 +21,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
     "open_questions": (), "confidence": (), "closed_slots": (), "digits": ("--per-length", "1"),
     "understanding": (), "understanding_speed": (),
     "answer_latency": (), "viewers": (), "barge_in": (), "false_barge_in": (), "cut_offs": (), "noise": (),
-    "peer_turns": (), "concurrency": ("--picture", str(PICTURES / "concurrency.svg")),
+    "peer_turns": (), "recognition_cost": (), "concurrency": ("--picture", str(PICTURES / "concurrency.svg")),
 }  # fmt: skip
 """In this order: the cheap ones first."""
 KEEP = frozenset({
@@ -30,7 +30,7 @@ KEEP = frozenset({
     "shared_floor",
     "framework_cost", "memory", "replay_speed", "answer_latency", "viewers",
     "barge_in", "false_barge_in", "cut_offs",
-    "noise", "peer_turns", "concurrency", "dialog_engine", "lint",
+    "noise", "peer_turns", "recognition_cost", "concurrency", "dialog_engine", "lint",
 })  # fmt: skip
 """Those that take `--json FILE`."""
 
