@@ -8,8 +8,8 @@ from collections.abc import Callable
 from ivr.dialog.engine import handover
 from ivr.dialog.engine.frames import go_to
 from ivr.dialog.engine.ladder import catch, find
-from ivr.dialog.engine.program import RouteStep
-from ivr.dialog.engine.question import pose, say_again
+from ivr.dialog.engine.program import AskStep, RouteStep, RunStep
+from ivr.dialog.engine.question import form_slots, pose, say_again
 from ivr.dialog.engine.turn import Turn
 from ivr.dialog.events import JsonValue, LeaveQueue, Listen, StopPrompts
 
@@ -61,19 +61,43 @@ def _wait(turn: Turn) -> None:
 
 def _back(turn: Turn) -> None:
     """Leave the flow. What was committed stays done; from the first flow there is no way back: it asks again."""
-    frames = turn.state.frames
-    if len(frames) == 1:
+    if len(turn.state.frames) == 1:
         pose(turn)
         return
     turn.say_builtin("back")
+    _leave_flow(turn)
+
+
+def _leave_flow(turn: Turn) -> None:
+    """To the question below. A flow that only ran the one that is left would run it again: it goes back to what it
+    asked before, or is left too when it has asked nothing."""
+    frames = turn.state.frames
     left = frames.pop()
     turn.decide("11 command: back leaves the flow", flow=left.flow)
     if turn.frame.question:
         pose(turn)
     elif turn.frame.leaving or not turn.frame.step:
         go_to(turn, _last_question(turn))
+    elif isinstance(turn.step, RunStep) and not turn.frame.committed and _ask_before(turn):
+        return
+    elif isinstance(turn.step, RunStep) and not turn.frame.committed and len(frames) > 1:
+        _leave_flow(turn)
     else:
         go_to(turn, turn.frame.step)
+
+
+def _ask_before(turn: Turn) -> bool:
+    """Ask the flow's last question again; False when it has asked none."""
+    frame = turn.frame
+    for position in range(len(frame.history) - 1, -1, -1):
+        step = turn.flow.steps.get(frame.history[position])
+        if isinstance(step, AskStep | RouteStep):
+            for name in form_slots(step):
+                turn.put_slot(name, None)
+            frame.history = frame.history[:position]
+            go_to(turn, step.id)
+            return True
+    return False
 
 
 def _last_question(turn: Turn) -> str:
