@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from ivr.audio.frame import to_ms, to_samples
+from ivr.audio.frame import FRAME_SAMPLES, to_ms, to_samples
 
 
 class Completeness(enum.Enum):
@@ -54,7 +54,15 @@ class EndpointSettings:
     """The model's probability from which `likely_ms` of silence is enough."""
     likely_ms: int = 500
     unlikely: float = 0.3
-    """The probability up to which the silence is waited for half as long again."""
+    """The probability up to which the silence is waited for twice as long; between the two, a quarter longer."""
+
+
+_PAUSE_MS = 200
+"""Shorter silences belong to the words themselves."""
+_SURE = 0.95
+"""The model's probability from which three fifths of `likely_ms` are enough."""
+_RHYTHM = 1.2
+"""An answer that could grow is waited for this much longer than its own longest pause: digits come in groups."""
 
 
 class PauseStatistics:
@@ -81,6 +89,10 @@ class Endpointer:
         self._speculated_for = -1
         self._asked_for = -1
         self._probability: float | None = None
+        self._silence = 0
+        """Silence at the last block told of; blocks inside of voice may be left out."""
+        self._longest_ms = 0.0
+        """The longest pause inside this utterance."""
 
     def judged(self, last_voice_at: int, probability: float) -> bool:
         """The end-of-turn model's answer about the silence after `last_voice_at`; False if the caller spoke since."""
@@ -95,7 +107,8 @@ class Endpointer:
         if completeness is Completeness.COMPLETE:
             return min(base, self.settings.complete_ms)
         if completeness is Completeness.FILLED:
-            return max(self.settings.complete_ms, base // 2)
+            own = min(base, int(_RHYTHM * self._longest_ms)) if self._longest_ms >= _PAUSE_MS else 0
+            return max(self.settings.complete_ms, base * 5 // 7, own)
         if completeness is Completeness.INCOMPLETE:
             return max(base, min(2 * base, self.settings.incomplete_max_ms))
         return self._open_ms(base)
@@ -107,22 +120,25 @@ class Endpointer:
             usual = max(base, min(int(1.25 * self._pauses.typical_ms), 2 * base))
         if self._probability is None:
             return usual
+        if self._probability >= max(_SURE, settings.likely):
+            return min(usual, settings.likely_ms * 3 // 5)
         if self._probability >= settings.likely:
             own = int(1.1 * self._pauses.typical_ms) if settings.adaptive else 0
             return min(usual, max(settings.likely_ms, own))
         if self._probability <= settings.unlikely:
-            return max(usual, min(usual * 3 // 2, settings.incomplete_max_ms))
-        return usual
+            return max(usual, min(2 * base, settings.incomplete_max_ms))
+        return max(usual, base * 5 // 4)
 
     def update(self, now: int, last_voice_at: int, completeness: Completeness) -> EndpointDecision | None:
         """Take the block that ended at `now`; `last_voice_at` is the end of the last voice so far."""
         if last_voice_at > self._last_voice_at:
-            pause = to_ms(last_voice_at - self._last_voice_at)
-            if pause >= 200:
+            pause = to_ms(min(last_voice_at - self._last_voice_at, self._silence + FRAME_SAMPLES))
+            if pause >= _PAUSE_MS:
                 self._pauses.add(pause)
+                self._longest_ms = max(self._longest_ms, pause)
             self._last_voice_at = last_voice_at
             self._probability = None
-        silence = now - self._last_voice_at
+        silence = self._silence = now - self._last_voice_at
         if silence >= to_samples(self.needed_ms(completeness)):
             return EndpointDecision.END
         if now - self._started_at >= to_samples(self.settings.max_speech_ms):

@@ -397,7 +397,15 @@ WITH_MODEL = CallSettings(end_of_turn=True)
 
 @pytest.mark.parametrize(
     ("probability", "latency_ms", "silence_ms"),
-    [(0.97, 150, 500), (0.6, 150, 700), (0.1, 150, 1050), (0.97, 560, 680), (0.97, 900, 700), (0.1, 900, 700)],
+    [
+        (0.97, 150, 300),
+        (0.92, 150, 500),
+        (0.6, 150, 875),
+        (0.1, 150, 1400),
+        (0.97, 560, 680),
+        (0.97, 900, 700),
+        (0.1, 900, 700),
+    ],
 )
 def test_the_model_shortens_and_lengthens_the_silence(probability: float, latency_ms: int, silence_ms: int) -> None:
     model = Model(probability)

@@ -46,7 +46,7 @@ def test_a_turn_shows_what_was_heard_decided_and_worked_out_ahead() -> None:
     svg = draw_turn(caller, sim.audio()[: len(caller)], sim.shell.journal, 1)
     texts = [element.text or "" for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
     for label in ("caller", "bot", "onset", "lowered", "stopped: words", "went on: dropped", "i would like <tea>",
-                  "finished? 42 %", "200 ms won", "committed", "turn ends after 700 ms (open)"):  # fmt: skip
+                  "finished? 42 %", "200 ms won", "committed", "turn ends after 880 ms (open)"):  # fmt: skip
         assert label in texts
 
 

@@ -40,7 +40,7 @@ def one_turn(*voices: tuple[float, float], state: Completeness = Completeness.OP
 @pytest.mark.parametrize(
     ("state", "cuts", "added"),
     [
-        (Completeness.COMPLETE, 1, 200), (Completeness.FILLED, 1, 360), (Completeness.OPEN, 0, 700),
+        (Completeness.COMPLETE, 1, 200), (Completeness.FILLED, 1, 500), (Completeness.OPEN, 0, 700),
         (Completeness.INCOMPLETE, 0, 1400),
     ],
 )  # fmt: skip
