@@ -9,13 +9,15 @@ that a correction, a question or the wish for an agent is heard too. Figures: do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from ivr.asr.base import Hypothesis, RecognitionRequest, Transcript
 from ivr.dialog.slots import parse
+from ivr.dialog.slots.corrections import retractions
 from ivr.dialog.text.canonical import canonical
-from ivr.dialog.text.clean import words_only
+from ivr.dialog.text.clean import clean, words_only
 from ivr.dialog.text.phonetics import sound
 
 UNKNOWN = "[unk]"
@@ -26,6 +28,7 @@ FREE_SURE = 0.6
 """From this confidence on the final pass overrules a sure grammar result that sounds otherwise."""
 FEWEST_DIGITS = 3
 """Shorter strings of digits come out of any short word: they do not settle the question."""
+_NOT = re.compile(r"\bnot\W+(?=\w)|不是")
 _DIGITS = frozenset("0123456789")
 _DIGIT_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _SETTLING = frozenset({"digits", "yes_no"})
@@ -88,6 +91,10 @@ def _grammar_leads(grammar: Hypothesis, free: Hypothesis, request: RecognitionRe
         return False
     if request.expects == "digits":
         if answers(free.text, request):
+            if _corrects(free.text, request.language):
+                return False
+            if _corrects(grammar.text, request.language):  # to the other one `no` was a nought
+                return grammar.confidence >= SURE
             # where both hear a whole number the final pass has it more often, but digits are lost more than made up
             longer = len(digits_in(grammar.text, request.language)) > len(digits_in(free.text, request.language))
             return longer and grammar.confidence >= SURE
@@ -95,6 +102,12 @@ def _grammar_leads(grammar: Hypothesis, free: Hypothesis, request: RecognitionRe
     if _key(grammar.text, request) == _key(free.text, request) or grammar.confidence < SURE:
         return grammar.confidence >= free.confidence
     return free.confidence < FREE_SURE or _sounds(grammar.text, request) == _sounds(free.text, request)
+
+
+def _corrects(text: str, language: str) -> bool:
+    """Does the caller take digits back in it?"""
+    plain = clean(text)
+    return bool(retractions(plain, language)) or _NOT.search(plain) is not None
 
 
 def _is_speech(free: Hypothesis) -> bool:

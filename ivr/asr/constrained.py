@@ -13,12 +13,17 @@ from dataclasses import dataclass, field
 
 from faster_whisper.tokenizer import Tokenizer
 
+from ivr.asr.base import Hypothesis
+from ivr.dialog.slots.corrections import retractions
+from ivr.dialog.text.clean import clean
 from ivr.dialog.text.phonetics import pinyin_keys
 
 _HAN = "零一二三四五六七八九幺两"
 _PLAIN = re.compile(r" ?[0-9]|[,\-]| ,|, ")
 _NO_MORE = re.compile(r"[一-鿿](?=[对队兑])[对队兑]")
 _NO = pinyin_keys("不对")
+_PART = re.compile(r"后面|前面|最后|开头|末尾|中间|\b(?:last|first|end)\b")
+"""Only a part is said again: not a whole string."""
 _LOOP = re.compile(r"(.{1,4}?)\1{4,}")
 
 
@@ -64,3 +69,22 @@ def is_too_fast(digits: int, seconds: float) -> bool:
 def with_corrections(text: str) -> str:
     """Mandarin among digits: what sounds like 不对 (部队, 补对) is 不对, with which a caller takes digits back."""
     return _NO_MORE.sub(lambda pair: "不对" if pinyin_keys(pair[0]) == _NO else pair[0], text)
+
+
+def last_cue(heard: Hypothesis, language: str) -> tuple[str, int] | None:
+    """The text up to the last word that takes digits back (`no`, 不对), and when that word ends (ms). None when there
+    is none, nothing or only a part (后面是三五) is said after it, or the words have no times."""
+    text = clean(heard.text)
+    cues = [end for end in retractions(text, language) if end < len(text)]
+    if not cues or not heard.words or _PART.search(text, cues[-1]):
+        return None
+    spoken = len(_letters(text[: cues[-1]]))
+    for word in heard.words:
+        spoken -= len(_letters(word.text))
+        if spoken <= 0:
+            return heard.text[: cues[-1]], word.end_ms
+    return None
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"\W", "", text)

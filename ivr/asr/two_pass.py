@@ -9,7 +9,7 @@ import numpy as np
 
 from ivr.asr.base import Hypothesis, Recogniser, RecogniserCapabilities, RecognitionRequest, Transcript, Utterance
 from ivr.asr.calibration import calibrated
-from ivr.asr.closed import closed_order, settled
+from ivr.asr.closed import UNKNOWN, closed_order, settled
 from ivr.asr.fusion import fused
 from ivr.audio.frame import Samples
 from ivr.errors import RecognitionError
@@ -43,7 +43,8 @@ def joined(first: Transcript | None, second: Transcript | None, request: Recogni
     cpu_ms = round(first.cpu_ms + second.cpu_ms, 3)
     engine = f"{first.engine}+{second.engine}"
     if not second.hypotheses:
-        kept = first.hypotheses if first.confidence >= TRUSTED_ALONE else ()
+        words = tuple(one for one in first.hypotheses if UNKNOWN not in one.text)
+        kept = words if words and words[0].confidence >= TRUSTED_ALONE else ()
         return Transcript(kept, first.language, engine, True, cpu_ms)
     if second.language != first.language:
         return replace(second, engine=engine, cpu_ms=cpu_ms)  # the first listened for another language

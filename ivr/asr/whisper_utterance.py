@@ -12,7 +12,7 @@ import numpy as np
 
 from ivr.asr.base import Hypothesis, RecognitionRequest, Transcript
 from ivr.asr.closed import answers, digits_in
-from ivr.asr.constrained import is_loop, is_too_fast, with_corrections
+from ivr.asr.constrained import is_loop, is_too_fast, last_cue, with_corrections
 from ivr.asr.whisper_window import MAX_PIECE_S, MIN_SPEECH_S
 from ivr.audio.frame import SAMPLE_RATE, Samples, to_samples
 from ivr.dialog.text.numbers_zh import DIGITS
@@ -129,21 +129,45 @@ class WhisperUtterance:
         whole = bool(free) and answers(free[0].text, request)
         if (whole and shortest == longest) or len(samples) > SAMPLE_RATE * MAX_PIECE_S:
             return free
-        readings = self._engine.hear_digits(samples, request.language)
-        seconds = len(samples) / SAMPLE_RATE
-        fitting = [
-            one
-            for one in readings
-            if answers(one.text, request)
-            and not is_loop(one.text)
-            and not is_too_fast(len(digits_in(one.text, request.language)), seconds)
-        ]
+        if mended := self._after_correction(samples, request, free):
+            return (mended, *free)
+        fitting = self._fitting(samples, request)
         if not fitting or not self._believed(fitting[0], free):
             return free
         if whole and any(char.isalpha() for char in _without_digits(free[0].text)):
             return (*free, fitting[0])  # digits with words, such as a correction
         same = whole and digits_in(free[0].text, request.language) == digits_in(fitting[0].text, request.language)
         return free if same else (fitting[0], *free)
+
+    def _fitting(self, samples: Samples, request: RecognitionRequest) -> list[Hypothesis]:
+        """Strings of digits of the length asked for, such as somebody may have said."""
+        readings = self._engine.hear_digits(samples, request.language)
+        seconds = len(samples) / SAMPLE_RATE
+        return [
+            one
+            for one in readings
+            if answers(one.text, request)
+            and not is_loop(one.text)
+            and not is_too_fast(len(digits_in(one.text, request.language)), seconds)
+        ]
+
+    def _after_correction(
+        self, samples: Samples, request: RecognitionRequest, free: tuple[Hypothesis, ...]
+    ) -> Hypothesis | None:
+        """Mandarin: a correction whose digits were not understood (四包不对势四齐): what comes after its word, by
+        constrained decoding of that sound alone. None when no whole string of digits follows."""
+        if request.language != "zh" or not free or answers(free[0].text, request):
+            return None
+        if (cue := last_cue(free[0], request.language)) is None:
+            return None
+        upto, end_ms = cue
+        rest = samples[to_samples(end_ms) :]
+        if len(rest) < SAMPLE_RATE * MIN_SPEECH_S:
+            return None
+        fitting = self._fitting(rest, request)
+        if not fitting or fitting[0].confidence < math.exp(DIGITS_POSSIBLE):
+            return None
+        return Hypothesis(f"{upto} {fitting[0].text}", fitting[0].confidence)
 
     def _believed(self, digits: Hypothesis, free: tuple[Hypothesis, ...]) -> bool:
         doubted = not free or free[0].confidence < WORDS_DOUBTED

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ivr.asr.base import Hypothesis, RecogniserSpec, RecognitionRequest, Transcript
+from ivr.asr.base import Hypothesis, RecogniserSpec, RecognitionRequest, Transcript, Word
 from ivr.asr.closed import answers, closed_order, digits_in, settled
 from ivr.asr.config import LanguagePasses, RecognitionConfig
-from ivr.asr.constrained import is_loop, is_too_fast, with_corrections
+from ivr.asr.constrained import is_loop, is_too_fast, last_cue, with_corrections
 from ivr.asr.local import LocalRecognition
 from ivr.asr.two_pass import join
 from ivr.audio.frame import SAMPLE_RATE
@@ -152,3 +152,33 @@ def test_the_final_pass_runs_where_the_grammar_does_not_settle_it(said: str, exp
     handle.finish()
     final = [found for found in got if found.final]
     assert [[one.text for one in found.hypotheses] for found in final] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("grammar", "free", "digits"),
+    [
+        ("know four seven nine four eight", "No, 47, not 48.", "47"),
+        ("four eight know four seven", "4-8-0, 4-7", "47"),
+        ("four eight nine four seven", "48947", "48947"),
+    ],
+)
+def test_who_heard_a_correction_is_believed(grammar: str, free: str, digits: str) -> None:
+    request = replace(DIGITS, length=(2, 8))
+    ordered = closed_order((Hypothesis(grammar, 0.95),), (Hypothesis(free, 0.75),), request)
+    assert digits_in(ordered[0].text, "en", (2, 8)) == digits
+
+
+def test_the_last_word_that_takes_digits_back_is_found_with_its_time() -> None:
+    words = tuple(Word(char, 100 * at, 100 * at + 100, 0.9) for at, char in enumerate("四包不对势四齐"))
+    assert last_cue(Hypothesis("四包不对势四齐", 0.6, words), "zh") == ("四包不对", 400)
+    said = tuple(Word(word, 300 * at, 300 * at + 300, 0.9) for at, word in enumerate(("48,", "no,", "4", "7")))
+    assert last_cue(Hypothesis("48, no, 4 7", 0.6, said), "en") == ("48, no", 600)
+    assert last_cue(Hypothesis("四八不对", 0.6, words[:4]), "zh") is None, "nothing follows"
+    assert last_cue(Hypothesis("四包不对势四齐", 0.6), "zh") is None, "no times"
+    assert last_cue(Hypothesis("四包不对后面齐", 0.6, words), "zh") is None, "a part"
+
+
+def test_where_the_second_pass_hears_nothing_something_unknown_is_nothing() -> None:
+    silent = Transcript((), "en", "whisper", True)
+    assert join(heard("[unk]", 1.0), silent, YES_NO).hypotheses == ()
+    assert join(heard("yes", 1.0), silent, YES_NO).text == "yes"
