@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ivr.asr.config import LanguagePasses, RecognitionConfig, RecogniserSpec
+from ivr.asr.config import LanguagePasses, RecogniserSpec, RecognitionConfig
 from ivr.audio.frame import FRAME_SAMPLES, SILENCE, AudioFrame
 from ivr.audio.vad import create_detector
 from ivr.audio.wav import read_audio
@@ -79,6 +79,8 @@ def test_a_suggestion_comes_from_what_the_caller_says(tmp_path: Path) -> None:
         assist = LiveAssist(
             recognition, lambda: create_detector("webrtc"), lambda call: bundle, lambda call: driver,  # type: ignore[arg-type, return-value]
         )  # fmt: skip
+        changed = asyncio.Event()
+        assist.on_change.append(lambda call_id: changed.set())
         talk = Talk(driver, Conference(), holder="ann")
         talk.conference.add("ann", Leg(agent), Role.AGENT)
         assist._opened(talk)
@@ -91,7 +93,8 @@ def test_a_suggestion_comes_from_what_the_caller_says(tmp_path: Path) -> None:
                     await asyncio.sleep(0)
             async with asyncio.timeout(60):
                 while not (helped.said and helped.advice.suggestions):
-                    await asyncio.sleep(0.05)
+                    changed.clear()
+                    await changed.wait()
         finally:
             assist.close()
             await recognition.close()
