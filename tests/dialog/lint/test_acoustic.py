@@ -15,18 +15,22 @@ def apart(one: str, two: str, language: str) -> float:
 
 @pytest.mark.parametrize(
     ("one", "two"),
-    [("支付", "资付"), ("南京", "兰京"), ("房号", "航号"), ("真好", "争好"), ("四月", "十月"), ("上午", "赏午")],
-)
+    [("支付", "资付"), ("南京", "兰京"), ("房号", "航号"), ("真好", "争好"), ("四月", "十月"), ("上午", "赏午"),
+     ("自住", "支柱"), ("奶奶", "来来"), ("福州", "湖州"), ("分期", "风气"), ("注册", "租车")],
+)  # fmt: skip
 def test_merged_sounds_are_close(one: str, two: str) -> None:
     assert apart(one, two, "zh") <= ALIKE
 
 
-@pytest.mark.parametrize(("one", "two"), [("上午", "下午"), ("满意", "不满意"), ("余额", "账单"), ("四月", "八月")])
+@pytest.mark.parametrize(("one", "two"), [("上午", "下午"), ("满意", "不满意"), ("余额", "账单"), ("四月", "八月"),
+                                            ("退款", "贷款"), ("查询", "咨询"), ("一", "七")])  # fmt: skip
 def test_other_words_are_far(one: str, two: str) -> None:
     assert apart(one, two, "zh") > ALIKE
 
 
-@pytest.mark.parametrize(("one", "two"), [("morning", "mourning"), ("write", "right"), ("satisfied", "dissatisfied")])
+@pytest.mark.parametrize(("one", "two"), [("morning", "mourning"), ("write", "right"), ("satisfied", "dissatisfied"),
+                                            ("cancel", "council"), ("billing", "building"), ("loan", "lawn"),
+                                            ("card", "guard")])  # fmt: skip
 def test_english_words_that_sound_alike(one: str, two: str) -> None:
     assert apart(one, two, "en") <= ALIKE
 
