@@ -48,6 +48,7 @@ import numpy as np
 import plot
 from null_calls import NullServices, TalkingDialog, caller_line, load, prompt
 from peers.install import python_of
+from quiet import QUIET_CORES, Machine, wait_for_quiet
 from turn_calls import streaming_only
 
 from ivr.audio.frame import SAMPLE_RATE, Samples
@@ -70,8 +71,6 @@ from ivr.transport.rtp.leg import RtpLeg
 from ivr.transport.rtp.ports import PortRange
 
 WARM_UP_S = 10.0
-QUIET_CORES = 0.25
-"""What others may take of the machine."""
 PEER_RATE = 8000
 LATE_MS, ANSWER_MS, RECOGNITION_MS = 20.0, 800.0, 500.0
 
@@ -112,41 +111,6 @@ def quantiles(values: Sequence[float]) -> tuple[float | None, float | None]:
         return None, None
     p50, p95 = np.percentile(values, [50, 95])
     return round(float(p50), 1), round(float(p95), 1)
-
-
-# -- the machine ------------------------------------------------------------------------------------------------------
-
-
-class Machine:
-    """What others take of the machine from its making on: all but ours and that of processes we have waited for."""
-
-    def __init__(self) -> None:
-        self._began, self._all, self._ours = time.monotonic(), self._busy_s(), self._own_s()
-
-    def others_cores(self) -> float:
-        others = (self._busy_s() - self._all) - (self._own_s() - self._ours)
-        return round(max(0.0, others / (time.monotonic() - self._began)), 2)
-
-    @staticmethod
-    def _busy_s() -> float:
-        """Time of all cores that was not idle (proc(5): user nice system idle iowait irq softirq steal)."""
-        user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
-        return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-
-    @staticmethod
-    def _own_s() -> float:
-        both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        return sum(usage.ru_utime + usage.ru_stime for usage in both)
-
-
-def wait_for_quiet(patience: float) -> None:
-    """Return when others have left the machine alone for 2 s, or patience is at its end (s)."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        machine = Machine()
-        time.sleep(2.0)
-        if machine.others_cores() < QUIET_CORES:
-            return
 
 
 # -- ours --------------------------------------------------------------------------------------------------------------

@@ -30,7 +30,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ import media_loop
 import numpy as np
 from null_calls import LINE_S, NullServices, TalkingDialog, caller_line, load, prompt
 from peers.install import python_of
+from quiet import Machine, wait_for_quiet
 
 from ivr.audio.frame import FRAME_SAMPLES, SAMPLE_RATE, AudioFrame, Samples
 from ivr.audio.resample import resample
@@ -77,6 +80,8 @@ class Cost:
     """Outgoing packets against their timestamps, at the peer's kernel."""
     late_max_ms: float | None = None
     note: str = ""
+    others_cores: float = 0.0
+    """What everything else on the machine took meanwhile: above a quarter of a core the row is no figure."""
 
 
 # -- ours --------------------------------------------------------------------------------------------------------------
@@ -156,6 +161,14 @@ async def ours(count: int, seconds: float, detector: str, line: Samples, sound: 
         f"ivr {detector}", count, cpu / wall / count, cpu / wall, turns / count / wall * 60,
         said * len(sound) / SAMPLE_RATE / count / wall, round(heard["p99"], 2), round(heard["max"], 2), load(),
     )  # fmt: skip
+
+
+def run_ours(*task: Any) -> Cost:
+    return asyncio.run(ours(*task))
+
+
+def run_in_memory(*task: Any) -> Cost:
+    return asyncio.run(in_memory(*task))
 
 
 def _check(drivers: list[CallDriver]) -> None:
@@ -271,7 +284,9 @@ def core_cost(state: str, detector: str, blocks: int = 25_000) -> float:
 
 def _print_table(rows: list[Cost]) -> None:
     cheapest = {row.calls: row.cpu_s_per_call_s for row in rows if row.who.endswith("energy")}
-    print(f"{'':26} calls  CPU s/call-s  of pipecat's  cores  turns/min  bot speaks  late p99   max ms  taken at")
+    print(
+        f"{'':26} calls  CPU s/call-s  of pipecat's  cores  turns/min  bot speaks  late p99   max ms  others  taken at"
+    )
     for row in rows:
         base = cheapest.get(row.calls, cheapest.get(20))
         ratio = f"{row.cpu_s_per_call_s / base:.3f}" if base else "-"
@@ -279,7 +294,8 @@ def _print_table(rows: list[Cost]) -> None:
         worst = "-" if row.late_max_ms is None else f"{row.late_max_ms:.2f}"
         print(
             f"{row.who:26} {row.calls:5} {row.cpu_s_per_call_s:13.5f} {ratio:>13} {row.busy:6.2f}"
-            f" {row.turns_per_call_minute:10.1f} {row.audio_out_share:11.2f} {late:>9} {worst:>8}  {row.note}"
+            f" {row.turns_per_call_minute:10.1f} {row.audio_out_share:11.2f} {late:>9} {worst:>8}"
+            f" {row.others_cores:7.2f}  {row.note}"
         )
 
 
@@ -293,6 +309,7 @@ def main() -> None:
     )
     parser.add_argument("--detectors", nargs="+", default=["hybrid", "webrtc"], help="voice detectors of our calls")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the result there too")
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds to wait for a quiet machine, each row")
     parser.add_argument("--core", action="store_true", help="only the core, without network, driver and recorder")
     parser.add_argument("--profile", action="store_true", help="where our time goes")
     options = parser.parse_args()
@@ -301,17 +318,23 @@ def main() -> None:
     if options.core:
         return
     line, sound = caller_line(), prompt()
-    rows = []
+    runs: list[Callable[[], Cost]] = []
     for detector in options.detectors:
-        rows += [
-            asyncio.run(ours(count, options.seconds, detector, line, sound, options.profile)) for count in options.calls
+        runs += [
+            partial(run_ours, count, options.seconds, detector, line, sound, options.profile) for count in options.calls
         ]
-        rows += [asyncio.run(in_memory(count, options.seconds, detector, line, sound)) for count in options.peer_calls]
+        runs += [partial(run_in_memory, count, options.seconds, detector, line, sound) for count in options.peer_calls]
     if python_of("pipecat").exists():
         for count in options.peer_calls:
-            rows += [pipecat(count, options.seconds, vad, line, sound) for vad in ("energy", "silero")]
+            runs += [partial(pipecat, count, options.seconds, vad, line, sound) for vad in ("energy", "silero")]
     elif options.peer_calls:
         print("pipecat is not installed: python benchmarks/peers/install.py pipecat", file=sys.stderr)
+    rows = []
+    for run in runs:
+        wait_for_quiet(options.patience)
+        machine = Machine()
+        row = run()
+        rows.append(replace(row, others_cores=machine.others_cores()))
     _print_table(rows)
     if options.json:
         result = {

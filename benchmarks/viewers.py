@@ -39,6 +39,7 @@ from ivr.console.passwords import hash_password
 from ivr.desk.config import DeskConfig
 from ivr.desk.desk import HumanDesk
 from ivr.desk.lines import RtpLegFactory
+from ivr.service.detectors import AUTO
 from ivr.store.database import sqlite_url
 from ivr.store.store import Store
 from ivr.store.tickets import Tickets
@@ -143,7 +144,7 @@ def start_viewers() -> subprocess.Popen[str]:
 
 async def measure(count: int, viewers: int, seconds: float) -> Round:
     folder = Path(tempfile.mkdtemp(prefix="viewers-"))
-    calls = Calls(count, folder, prompt())
+    calls = Calls(count, folder, prompt(), AUTO)
     line = caller_line()
     other, peers = media_loop.start_peer([leg.port for leg in calls.legs], line, seconds + 2 * WARM_UP_S)
     assert other.stdin
