@@ -270,6 +270,7 @@ COLUMNS = ("clean", "light", "heavy", "auroc", "ece", "ece_chance", "accepted", 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", default=",".join(LANGUAGE), help="which, with commas between")
+    parser.add_argument("--systems", help="which of them, with commas between (all)")
     parser.add_argument("--shots", type=int, default=10, help="training sentences an intent (at most 20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures there")
     parser.add_argument("--vectors", type=Path, metavar="FILE", help="sentence vectors, read and kept there (.npz)")
@@ -289,6 +290,8 @@ def main() -> None:
         }
         if encoder is None:
             del systems["ivr"]
+        if args.systems:
+            systems = {system: systems[system] for system in args.systems.split(",") if system in systems}
         results[name] = {}
         for system, (make, most) in systems.items():
             whole = Outcome()
