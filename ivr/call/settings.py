@@ -37,7 +37,7 @@ class CallSettings:
     likely_ms: int = 500
     """Silence that ends an open answer which sounds finished."""
     unlikely: float = 0.3
-    """Its probability up to which half as much silence again is waited for."""
+    """Its probability up to which twice `end_silence` is waited for."""
     streams: frozenset[str] = frozenset()
     """Languages whose recogniser tells words as they are spoken: there voice without any stops no prompt. One that is
     seen to do so counts from then on."""

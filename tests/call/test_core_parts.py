@@ -99,6 +99,12 @@ def test_activity_is_read_as_it_was_written(voiced: bool, below: int) -> None:
     assert decode_activity(code) == [activity]
 
 
+@given(st.booleans(), st.integers(0, 36))
+def test_activity_of_an_echo_keeps_its_level_in_larger_steps(voiced: bool, step: int) -> None:
+    activity = Activity(voiced, -2.5 * step, echo=True)
+    assert decode_activity(encode_activity(activity)) == [activity]
+
+
 @given(st.integers(0, 32767), st.booleans())
 def test_what_the_ears_tell_is_what_the_journal_keeps(amplitude: int, negative: bool) -> None:
     class Always:
