@@ -77,6 +77,15 @@ async def until(met: Callable[[], object], what: str = "", seconds: float = 8.0)
         raise AssertionError(f"not within {seconds} s: {what or met}") from None
 
 
+async def until_like(sound: Callable[[], Samples], sent: Samples, least: float, what: str, seconds: float) -> None:
+    """Wait until `sent` is in what was heard. Compared in a thread and seldom: it must not hold up the media it waits
+    for."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while (found := await asyncio.to_thread(likeness, sound(), sent)) <= least:
+        assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s: {what}, likeness {found:.2f}"
+        await asyncio.sleep(0.25)
+
+
 def voice(text: str) -> Samples:
     """What the scripted voice says: noise of a telephone's band, the same for the same text and unlike any other."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

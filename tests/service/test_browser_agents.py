@@ -12,7 +12,7 @@ from ivr.audio.frame import Samples
 from ivr.dialog.bundle import Bundle
 from ivr.service.phone import Phone, PhoneLine
 from tests.fakes.web_caller import WebCaller, web_caller
-from tests.service.lab import likeness, live, until, voice
+from tests.service.lab import live, until, until_like, voice
 from tests.service.test_chat_intake import Socket, agent
 from tests.service.web_lab import Web, open_web
 
@@ -58,8 +58,8 @@ async def test_answered_and_hung_up(tmp_path: Path, bundle: Bundle) -> None:
         assert (said["caller"], said["kind"], said["queue"]) == ("13900139000", "voice", "default")
         browser.microphone.say(voice("this is the agent speaking"))
         await line.say(voice("and this is the caller"))
-        await until(lambda: likeness(heard(line), voice("this is the agent speaking")) > 0.6, "the agent is heard", 12)
-        await until(lambda: likeness(browser.sound(), voice("and this is the caller")) > 0.6, "so is the caller", 12)
+        await until_like(lambda: heard(line), voice("this is the agent speaking"), 0.5, "the agent is heard", 20)
+        await until_like(browser.sound, voice("and this is the caller"), 0.5, "so is the caller", 20)
         await phone.send(type="hang_up", ring=ring)
         await until(lambda: web.log.done, "the end", 12)
         assert web.log.done[0].outcome == "handed_over"
@@ -134,7 +134,7 @@ async def test_the_lid_is_closed_in_mid_call(tmp_path: Path, bundle: Bundle) -> 
             (driver,) = web.hotline.running.values()
             await until(lambda: web.desk.floor.roster.agent("ben").state is AgentState.BUSY, "he has the call", 15)
             his.microphone.say(voice("this is the next agent"))
-            await until(lambda: likeness(heard(line), voice("this is the next agent")) > 0.6, "he is heard", 15)
+            await until_like(lambda: heard(line), voice("this is the next agent"), 0.5, "he is heard", 20)
             assert driver.session.state.value == "bridged"
             await line.hang_up()
     await caller.stop()
