@@ -18,14 +18,14 @@ PICTURES = HERE.parent / "docs" / "pictures"
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "resampling": (), "media_loop": ("--seconds", "10"), "framework_cost": (), "memory": (), "replay_speed": (),
     "dialog_engine": (), "lint": (), "routing": (), "shared_floor": (), "recognition": (), "synthesis": (),
-    "open_questions": (), "confidence": (), "closed_slots": (), "digits": ("--per-length", "1"),
+    "open_questions": (), "confidence": (), "closed_slots": (), "out_of_grammar": (), "digits": ("--per-length", "1"),
     "understanding": (), "heard_intents": (), "understanding_speed": (),
     "answer_latency": (), "viewers": (), "barge_in": (), "false_barge_in": (), "cut_offs": (), "noise": (),
     "peer_turns": (), "recognition_cost": (), "concurrency": ("--picture", str(PICTURES / "concurrency.svg")),
 }  # fmt: skip
 """In this order: the cheap ones first."""
 KEEP = frozenset({
-    "open_questions", "confidence", "closed_slots", "digits",
+    "open_questions", "confidence", "closed_slots", "out_of_grammar", "digits",
     "understanding", "heard_intents", "understanding_speed",
     "shared_floor",
     "framework_cost", "memory", "replay_speed", "answer_latency", "viewers",
