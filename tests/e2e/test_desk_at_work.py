@@ -118,15 +118,15 @@ async def test_an_agent_at_work(tmp_path: Path, with_answers: Bundle) -> None:
             assert "It is free of charge." in await text(desk, ".suggestions .answer")
             await shows(desk, ".help .live", "what are the fees")
             said = voice("It is free of charge.")
-            await desk.click("button[value=mute]")
-            await shows(desk, ".talk-bar", "Unmute")
+            await desk.click(".phone-mute")
+            await desk.until("document.querySelector('.phone-mute').getAttribute('aria-pressed') === 'true'")
             before = len(line.heard)
             await line.pause(600)
             assert best(since(line, before), said, 0.3) < 0.5, "nothing is said without the agent"
             await desk.click(".suggestions form button")
             await line.pause(len(said) // 16 + 2000)
             assert best(since(line, before), said, 0.3) > 0.7, "one click, and the bot says it"
-            await desk.click("button[value=unmute]")
+            await desk.click(".phone-mute")
 
             await desk.click("button[value=hold]")
             await shows(desk, ".talk-bar", "on hold")
