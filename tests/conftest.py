@@ -1,6 +1,8 @@
 """With IVR_TEST_NO_SKIP=1, as in CI, a skip is a failure: something that the tests need was not installed.
 
 A skip for the Python version is none of those: its reason names Python.
+
+No property test has a deadline: speed is measured by benchmarks.
 """
 
 from __future__ import annotations
@@ -11,6 +13,10 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of what is tested
+settings.load_profile("untimed")
 
 _VERSION = re.compile(r"\bpython\s*(?:[<>=]=?\s*)?3\.\d+", re.IGNORECASE)
 

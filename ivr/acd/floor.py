@@ -31,6 +31,7 @@ from ivr.acd.elsewhere import Elsewhere, Other
 from ivr.acd.estimate import Estimator
 from ivr.acd.figures import QueueFigures
 from ivr.acd.roster import Group, GroupKey, Roster
+from ivr.acd.staff import Staff
 from ivr.acd.strategies import choose
 from ivr.acd.telling import Teller
 from ivr.acd.waiting import Arrival, Call, CallState, Line, QueueState, Skills
@@ -55,12 +56,11 @@ class Floor:
         self._places: dict[tuple[str, str], float] = {}
         """(caller, queue) -> when the wait of a dropped line began."""
         self._waits = Waits()
+        self._staff = Staff(self.roster, self._waits)
         self._others = Elsewhere()
         self._teller = Teller(
             config.tell_every_s, self.calls, self._lines, self._others, self._groups, self._estimator, now
         )
-        self._signed_out = False
-        """Someone has left since those were looked for whom nobody can serve any more."""
         self._arrivals = 0
         self._now = now
         for queue in config.queues:
@@ -168,7 +168,7 @@ class Floor:
         if call is None or agent_name not in call.offered:
             return []
         self._stop_ring(call, agent_name)
-        self._punish(self.roster.agent(agent_name), kind, now)
+        self._staff.punish(self.roster.agent(agent_name), kind, now)
         if call.state is CallState.TRANSFERRING:  # the wait is bounded again
             self._waits.set(Wait("max_wait", call_id), max(now, call.give_up_at))
         if not call.offered:
@@ -229,7 +229,7 @@ class Floor:
         agent = self.roster.agent(name)
         if agent.state is not AgentState.AVAILABLE:
             return False
-        self._move(agent, AgentState.BUSY, now)
+        self._staff.move(agent, AgentState.BUSY, now)
         agent.call_id = call_id
         return True
 
@@ -243,11 +243,11 @@ class Floor:
         if queue is None:
             idle_since = agent.idle_since
             agent.move(AgentState.WRAP_UP, now)
-            self._ready(agent, now)
+            self._staff.ready(agent, now)
             agent.idle_since = idle_since
         else:
             config = self.roster.queues.get(queue)
-            self._wrap_up(agent, config.wrap_up_s if config is not None else 0.0, now)
+            self._staff.wrap_up(agent, config.wrap_up_s if config is not None else 0.0, now)
         return [*self._leave_empty(now), *self._route(now)]
 
     # -- agents come and go
@@ -284,7 +284,7 @@ class Floor:
         agent = self.roster.agent(name)
         if agent.state is AgentState.OFFLINE:
             agent.idle_since = now
-            self._move(agent, AgentState.AVAILABLE, now)
+            self._staff.move(agent, AgentState.AVAILABLE, now)
         elif agent.then == (AgentState.OFFLINE, ""):
             agent.then = None
         return self._route(now)
@@ -310,7 +310,7 @@ class Floor:
         agent.then = None
         if agent.state in (AgentState.PAUSED, AgentState.WRAP_UP):
             agent.missed = 0
-            self._ready(agent, now)
+            self._staff.ready(agent, now)
         return self._route(now)
 
     def take_away(self, name: str, now: float) -> list[Command]:
@@ -319,12 +319,12 @@ class Floor:
         now = self._at(now)
         agent = self.roster.agent(name)
         if agent.state is AgentState.AVAILABLE:
-            self._move(agent, AgentState.ELSEWHERE, now)
+            self._staff.move(agent, AgentState.ELSEWHERE, now)
         call = self.calls.get(agent.call_id)
         if agent.state is not AgentState.RINGING or call is None or call.state is CallState.TRANSFERRING:
             return []
         self._stop_ring(call, name)
-        self._move(agent, AgentState.ELSEWHERE, now)
+        self._staff.move(agent, AgentState.ELSEWHERE, now)
         if not call.offered:
             self._wait_again(call, now)
         withdrawn: Command = Withdraw(call.arrival.call_id, name, "another node has the agent")
@@ -336,7 +336,7 @@ class Floor:
         agent = self.roster.agent(name)
         if agent.state is AgentState.ELSEWHERE:
             agent.idle_since = agent.idle_since if idle_since is None else idle_since
-            self._move(agent, AgentState.AVAILABLE, now)
+            self._staff.move(agent, AgentState.AVAILABLE, now)
         return self._route(now)
 
     # -- time
@@ -394,7 +394,7 @@ class Floor:
 
     def _due(self, wait: Wait, now: float) -> list[Command]:
         if wait.kind == "agent":
-            self._ready(self.roster.agent(wait.subject), now)
+            self._staff.ready(self.roster.agent(wait.subject), now)
         elif wait.kind == "place":
             self._places.pop((wait.subject, wait.other), None)
         elif wait.kind == "hours":
@@ -500,9 +500,8 @@ class Floor:
 
     def _leave_empty(self, now: float) -> list[Command]:
         """After a sign-out: give up those whom nobody who is signed in may ever serve."""
-        if not self._signed_out:
+        if not self._staff.take_signed_out():
             return []
-        self._signed_out = False
         stranded = [
             call for call in self.calls.values()
             if call.state is CallState.WAITING and self.roster.queue(call.arrival.queue).leave_when_empty
@@ -515,36 +514,10 @@ class Floor:
         queue = self.roster.queue(call.arrival.queue)
         self.figures[queue.name].handle(talk_s, wrap_up_s)
         self._estimator.handle(queue).seen(talk_s + wrap_up_s)
-        self._wrap_up(self.roster.agent(call.agent), wrap_up_s, now)
+        self._staff.wrap_up(self.roster.agent(call.agent), wrap_up_s, now)
         return [*self._leave_empty(now), *self._route(now)]
 
     # -- inside: agents
-
-    def _wrap_up(self, agent: Agent, wrap_up_s: float, now: float) -> None:
-        agent.move(AgentState.WRAP_UP, now, until=now + wrap_up_s)
-        if wrap_up_s:
-            self._waits.set(Wait("agent", agent.name), now + wrap_up_s)
-        else:
-            self._ready(agent, now)
-
-    def _move(self, agent: Agent, state: AgentState, now: float, reason: str = "", until: float | None = None) -> None:
-        agent.move(state, now, reason, until)
-        self._waits.cancel(Wait("agent", agent.name))
-        if until is not None:
-            self._waits.set(Wait("agent", agent.name), until)
-        if state is AgentState.AVAILABLE:
-            self.roster.available.add(agent.name)
-        else:
-            self.roster.available.discard(agent.name)
-        self._signed_out |= state is AgentState.OFFLINE
-
-    def _ready(self, agent: Agent, now: float) -> None:
-        """Wrap-up, a pause or a ring is over: available, unless something else was asked for meanwhile."""
-        if agent.state is AgentState.WRAP_UP:
-            agent.idle_since = now
-        state, reason = agent.then or (AgentState.AVAILABLE, "")
-        agent.then = None
-        self._move(agent, state, now, reason)
 
     def _step_back(self, agent: Agent, state: AgentState, reason: str, now: float) -> list[Command]:
         """To PAUSED or OFFLINE: at once, or after the call."""
@@ -560,25 +533,11 @@ class Floor:
             self._stop_ring(call, agent.name)
             commands.append(Withdraw(agent.call_id, agent.name, "the agent has stepped back"))
         if agent.state is not AgentState.OFFLINE:
-            self._move(agent, state, now, reason)
+            self._staff.move(agent, state, now, reason)
         if call is not None and call.state is CallState.OFFERED and not call.offered:
             self._wait_again(call, now)
             commands += self._overdue(call, now)
         return commands
-
-    def _punish(self, agent: Agent, kind: RefuseKind, now: float) -> None:
-        """No calls for a while, so that the next caller does not meet the same silence."""
-        config = agent.config
-        delays = {"no_answer": config.no_answer_delay_s, "rejected": config.reject_delay_s}
-        agent.missed += kind == "no_answer"
-        if agent.then is not None:
-            self._ready(agent, now)
-        elif config.max_no_answer and agent.missed >= config.max_no_answer:
-            self._move(agent, AgentState.PAUSED, now, f"{agent.missed} calls unanswered")
-        elif delay := delays.get(kind, config.busy_delay_s):
-            self._move(agent, AgentState.PAUSED, now, kind, now + delay)
-        else:
-            self._ready(agent, now)
 
     # -- inside: offers
 
@@ -603,7 +562,7 @@ class Floor:
         self._out_of_group(call)
         call.state = CallState.OFFERED
         for agent in chosen:
-            self._move(agent, AgentState.RINGING, now)
+            self._staff.move(agent, AgentState.RINGING, now)
             agent.call_id, agent.offered_at = call.arrival.call_id, now
             agent.offers += 1
             self._ring(call, agent.name, now)
@@ -621,6 +580,6 @@ class Floor:
         commands: list[Command] = []
         for name in tuple(call.offered):
             self._stop_ring(call, name)
-            self._ready(self.roster.agent(name), now)
+            self._staff.ready(self.roster.agent(name), now)
             commands.append(Withdraw(call.arrival.call_id, name, reason))
         return commands
