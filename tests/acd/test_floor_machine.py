@@ -270,7 +270,7 @@ class PriorityMachine(RuleBasedStateMachine):
             self.check(self.floor.resume("ann", self.now))
 
 
-FloorMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)
-PriorityMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+FloorMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=60)
+PriorityMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestFloorMachine = FloorMachine.TestCase
 TestPriorityMachine = PriorityMachine.TestCase

@@ -86,7 +86,7 @@ def test_three_hours_are_never_held() -> None:
         assert len(next(stream).samples) <= 25_020 * 16
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 700)), min_size=1, max_size=12))
 def test_every_spoken_frame_comes_out_once_and_in_order(plan: list[tuple[bool, int]]) -> None:
     numbered: list[Samples] = []

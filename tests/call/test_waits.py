@@ -111,7 +111,7 @@ class Coin:
         return len(samples) // 320 % 5 / 4
 
 
-@settings(max_examples=30, deadline=None, phases=set(Phase) - {Phase.shrink, Phase.explain})
+@settings(max_examples=30, phases=set(Phase) - {Phase.shrink, Phase.explain})
 @given(
     st.lists(utterances, max_size=8), queue_events, replies, st.booleans(), happenings,
     st.sampled_from([160, 320, 960]), delays,

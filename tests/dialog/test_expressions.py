@@ -274,7 +274,7 @@ def test_ten_thousand_random_templates_never_escape_hang_or_crash() -> None:
         _try(choose.choice(("{{ %s }}", "%s", "a {{ %s }} b {{ %s }}")).replace("%s", inner))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=200))
 def test_any_text_is_accepted_or_refused(text: str) -> None:
     _try(text)

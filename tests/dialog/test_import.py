@@ -136,7 +136,7 @@ def test_what_a_file_lacks(kind: knowledge.Format, text: str, message: str) -> N
     assert str(raised.value).startswith(message)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=300), st.sampled_from(["csv", "json", "markdown"]))
 def test_any_text_is_read_or_refused(text: str, kind: knowledge.Format) -> None:
     try:

@@ -307,7 +307,7 @@ def assert_only_problems(files: dict[str, bytes]) -> None:
         assert problem.message
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from(WORDS), TREES, max_size=6),
     st.dictionaries(st.sampled_from(WORDS), TREES, max_size=6),
@@ -321,7 +321,7 @@ def test_random_yaml_gives_problems_only(one: Any, two: Any) -> None:
     assert_only_problems({"hotline.yaml": write(base), "actions.yaml": write(two), "prompts/a.yaml": write(one)})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=300))
 def test_random_bytes_give_problems_only(raw: bytes) -> None:
     assert_only_problems({"hotline.yaml": raw, "flows/a.yaml": raw, "actions.yaml": raw, "tests/a.yaml": raw})

@@ -151,7 +151,5 @@ class Call(RuleBasedStateMachine):
         pytest.fail(f"still {self.talk.phase} at {self.talk.at} after 120 silences")
 
 
-Call.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+Call.TestCase.settings = settings(max_examples=60, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow])
 TestCall = Call.TestCase

@@ -16,7 +16,7 @@ def kernel_of(seed: int, count: int) -> Matrix:
     return radial(vectors @ vectors.T, 2.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 999), count=st.integers(4, 24), data=st.data())
 def test_a_part_is_what_training_on_it_alone_gives(seed: int, count: int, data: st.DataObject) -> None:
     chosen = data.draw(st.sets(st.integers(0, count - 1), min_size=1))

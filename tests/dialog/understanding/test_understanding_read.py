@@ -234,7 +234,7 @@ def test_nothing_said_gives_nothing(understanding: Understanding) -> None:
 
 
 @given(text=st.text(max_size=200), mode=st.sampled_from(["ask", "route", "confirm", "choose"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_text_is_read(understanding: Understanding, text: str, mode: str) -> None:
     read = understanding.read([Spoken(text, 0.7)], expect(mode, "amount", FORM, choices=("dispute", "fees")))
     assert all(0 <= one.p <= 1 for one in read.readings)

@@ -78,7 +78,7 @@ def test_noise_after_the_last_word_does_not_lengthen_a_turn() -> None:
     assert list(end_turns(noisy, EndSettings(STEADY))) == list(end_turns(call, EndSettings(STEADY)))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.integers(10, 60), st.integers(10, 90)), min_size=1, max_size=6),
     st.sampled_from(list(Completeness)),

@@ -192,7 +192,7 @@ def test_ack_gets_no_reply() -> None:
     assert caught.value.reply is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
@@ -202,7 +202,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
             bytes(error.reply)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.sampled_from(sorted(VALID)), st.integers(0, 2000), st.integers(0, 12), st.binary(max_size=12))
 def test_any_damage_is_read_or_refused(name: str, at: int, gap: int, junk: bytes) -> None:
     data = VALID[name]
@@ -226,7 +226,7 @@ TEXT = st.text(st.characters(blacklist_categories=["Cc", "Cs"]), min_size=1, max
 NAME = st.from_regex(r"X-[A-Za-z0-9-]{1,20}", fullmatch=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(NAME, TEXT), max_size=6), st.binary(max_size=200), st.integers(100, 699), TEXT)
 def test_what_is_written_is_read(fields: list[tuple[str, str]], body: bytes, code: int, phrase: str) -> None:
     base = [line.split(": ", 1) for line in CORE.strip().split("\r\n")]

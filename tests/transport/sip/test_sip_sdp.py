@@ -84,7 +84,7 @@ def test_not_utf8() -> None:
         parse_sdp(b"v=0\xff")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200), st.integers(0, 400))
 def test_any_bytes_are_read_or_refused(junk: bytes, at: int) -> None:
     body = (HEAD + "m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n").encode()

@@ -87,7 +87,7 @@ def test_every_truncation_is_read_or_refused() -> None:
             assert str(error)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, len(CHROMIUM)), st.text(max_size=6)), max_size=8))
 def test_damage_is_read_or_refused(edits: list[tuple[int, str]]) -> None:
     text = CHROMIUM
