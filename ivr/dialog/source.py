@@ -186,7 +186,8 @@ class _Builder:
         self.text = text
         self.file = file
         self.problems = problems
-        self.events: Iterator[Any] = iter(yaml.parse(text, Loader=_Loader))
+        self.loader = _Loader(text)
+        self.events: Iterator[Any] = iter(self.loader.get_event, None)
 
     def at(self, mark: Any) -> Position:
         return Position(self.file, mark.line + 1, mark.column + 1)

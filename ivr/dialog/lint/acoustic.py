@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import jellyfish
 import numpy as np
-from pypinyin import Style, lazy_pinyin
 from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
@@ -22,6 +21,7 @@ from ivr.dialog.lint.context import Context
 from ivr.dialog.lint.phrases import phrases
 from ivr.dialog.source import Position
 from ivr.dialog.text.clean import words_only
+from ivr.dialog.text.phonetics import syllables
 
 ALIKE = 0.20
 """At or below this distance two answers are too close for one question."""
@@ -72,8 +72,8 @@ def sounds(text: str, language: str) -> tuple[str, ...]:
     bare = words_only(text)
     if not language.startswith("zh"):
         return tuple("".join(jellyfish.metaphone(word) or word for word in bare.split()))
-    syllables = (_SYLLABLE.match(syllable) for syllable in lazy_pinyin(bare, style=Style.NORMAL))
-    return tuple(part for found in syllables if found for part in (f"i:{found[1]}", f"f:{found[2]}"))
+    parts = (_SYLLABLE.match(syllable) for syllable in syllables(bare))
+    return tuple(part for found in parts if found for part in (f"i:{found[1]}", f"f:{found[2]}"))
 
 
 def distance(one: Sequence[str], two: Sequence[str], limit: float = 1.0) -> float:
@@ -82,7 +82,9 @@ def distance(one: Sequence[str], two: Sequence[str], limit: float = 1.0) -> floa
     longest = max(len(one), len(two))
     if not longest:
         return 0.0
-    width, far = int(limit * longest), float(2 * longest)
+    bound = limit * longest
+    one, two = _unlike_parts(one, two)
+    width, far = int(bound), float(2 * longest)
     if abs(len(one) - len(two)) > width:
         return 1.0
     before = [float(column) if column <= width else far for column in range(len(two) + 1)]
@@ -92,10 +94,19 @@ def distance(one: Sequence[str], two: Sequence[str], limit: float = 1.0) -> floa
             right = two[column - 1]
             change = before[column - 1] + (0.0 if left == right else _COSTS.get((left, right), 1.0))
             now[column] = min(before[column] + 1.0, now[column - 1] + 1.0, change)
-        if min(now) > limit * longest:
+        if min(now) > bound:
             return 1.0
         before = now
     return min(1.0, before[-1] / longest)
+
+
+def _unlike_parts(one: Sequence[str], two: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Both without the beginning and the end that they share: those cost nothing, and no other alignment is cheaper."""
+    shortest = min(len(one), len(two))
+    start = next((index for index in range(shortest) if one[index] != two[index]), shortest)
+    ends = range(1, shortest - start + 1)
+    end = next((index - 1 for index in ends if one[-index] != two[-index]), shortest - start)
+    return one[start : len(one) - end], two[start : len(two) - end]
 
 
 def _options(context: Context, language: str) -> None:
@@ -148,11 +159,10 @@ def _close_pairs(keys: list[tuple[str, ...]]) -> Iterable[tuple[int, int]]:
     `distance`. Done in C, because all pairs of all examples of a large hotline are millions."""
     merged = ["".join(_MERGED.setdefault(_class(sound), chr(0x100 + len(_MERGED))) for sound in key) for key in keys]
     for start in range(0, len(merged), 200):
-        rows = merged[start : start + 200]
-        scores = process.cdist(rows, merged, scorer=Levenshtein.normalized_distance, score_cutoff=ALIKE)
-        for row, column in zip(*np.nonzero(scores <= ALIKE), strict=True):
-            if start + row < column:
-                yield start + int(row), int(column)
+        rows, columns = merged[start : start + 200], merged[start:]  # each pair once: what comes before has been a row
+        scores = process.cdist(rows, columns, scorer=Levenshtein.normalized_distance, score_cutoff=ALIKE)
+        for row, column in np.argwhere(np.triu(scores <= ALIKE, 1)).tolist():
+            yield start + row, start + column
 
 
 _MERGED: dict[str, str] = {}

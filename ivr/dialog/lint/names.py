@@ -67,18 +67,16 @@ def check(context: Context) -> None:
     visible = {name: names.visible(flow) for name, flow in context.flows.items()}
     early = {name: names.elsewhere(flow) | set(flow.args) | _with_default(flow) for name, flow in context.flows.items()}
     before = {name: may_be_set(flow) for name, flow in context.flows.items()}
+    own = {name: _own(flow) for name, flow in context.flows.items()}
     everything = names.visible(None)
     fields = {name: _fields(context, flow) for name, flow in context.flows.items()}
     for site in context.expressions:
         flow = site.flow.flow if site.flow else ""
-        known = set(EVERYWHERE | site.extra)
-        if not site.place.startswith("action "):
-            known |= visible.get(flow, everything)
-        _unknown(context, site, known)
+        _unknown(context, site, set() if site.place.startswith("action ") else visible.get(flow, everything))
         _fields_known(context, site, fields.get(flow, {}))
         if site.flow and site.step:
-            ready = early[flow] | before[flow].get(site.step.id, set()) | known_in_step(site)
-            _too_early(context, site, ready)
+            not_yet = site.expression.names & own[flow] - early[flow] - before[flow].get(site.step.id, set())
+            _too_early(context, site, not_yet)
         _types(context, site)
         _leaks(context, site)
     _literals(context)
@@ -98,15 +96,19 @@ def known_in_step(site: ExpressionSite) -> set[str]:
     return ready
 
 
-def _unknown(context: Context, site: ExpressionSite, known: set[str]) -> None:
-    for name in sorted(site.expression.names - known):
-        context.add(site.at, "E03", f"nothing is called `{name}` here", did_you_mean(name, known))
+def _own(flow: Flow) -> frozenset[str]:
+    """Names to which the flow itself gives values."""
+    return frozenset(flow.slots).union(*(assigned(step) for step in flow.steps))
 
 
-def _too_early(context: Context, site: ExpressionSite, ready: set[str]) -> None:
-    assert site.flow is not None
-    own = set(site.flow.slots) | set().union(*(assigned(step) for step in site.flow.steps))
-    for name in sorted((site.expression.names & own) - ready - site.expression.optional):
+def _unknown(context: Context, site: ExpressionSite, visible: set[str]) -> None:
+    for name in sorted(site.expression.names - visible - EVERYWHERE - site.extra):
+        hint = did_you_mean(name, visible | EVERYWHERE | site.extra)
+        context.add(site.at, "E03", f"nothing is called `{name}` here", hint)
+
+
+def _too_early(context: Context, site: ExpressionSite, not_yet: frozenset[str]) -> None:
+    for name in sorted(not_yet - known_in_step(site) - site.expression.optional):
         hint = "ask or save it in an earlier step, or write `" + name + " | default(...)`"
         context.add(site.at, "E03", f"`{name}` is read before any path sets it", hint)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from ivr.dialog.lint.context import Context
 from ivr.dialog.schema import AskStep, Flow, HandoverStep, Phrases, RouteStep, TestCase
@@ -15,7 +16,7 @@ from ivr.dialog.source import Position
 from ivr.dialog.text.clean import words_only
 from ivr.dialog.text.phonetics import sound
 from ivr.dialog.text.templates import TemplateError, expand
-from ivr.dialog.understanding.commands import CommandTable
+from ivr.dialog.understanding.commands import exact_phrases
 
 MIN_EXAMPLES = 5
 MAX_CONFUSED = 0.10
@@ -88,7 +89,7 @@ def _commands(context: Context) -> None:
 @cache
 def _built_in(language: str) -> Mapping[str, str]:
     """Every phrase of the built-in commands -> the command."""
-    return CommandTable.build(language, {}).exact
+    return exact_phrases(language, {})
 
 
 def _answers(context: Context, language: str, owner: dict[str, str]) -> None:
@@ -181,19 +182,20 @@ def _nearest(documents: list[list[str]]) -> list[int]:
     for grams in documents:
         for gram in grams:
             columns.setdefault(gram, len(columns))
-    matrix = np.zeros((len(documents), len(columns)), dtype=np.float32)
-    for row, grams in enumerate(documents):
-        for gram in grams:
-            matrix[row, columns[gram]] += 1.0
-    matrix *= np.log(1.0 + len(documents) / np.maximum(1.0, (matrix > 0).sum(axis=0)))
-    matrix /= np.maximum(1e-9, np.linalg.norm(matrix, axis=1, keepdims=True))
+    found = np.array([columns[gram] for grams in documents for gram in grams], dtype=np.int32)
+    ends = np.cumsum([0, *map(len, documents)])
+    matrix = csr_matrix((np.ones(len(found), dtype=np.float32), found, ends), (len(documents), len(columns)))
+    matrix.sum_duplicates()
+    matrix.data *= np.log(1.0 + len(documents) / np.bincount(matrix.indices))[matrix.indices].astype(np.float32)
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    matrix.data /= np.repeat(np.maximum(1e-9, lengths), np.diff(matrix.indptr)).astype(np.float32)
     nearest: list[int] = []
     for start in range(0, len(documents), 500):
-        scores = matrix[start : start + 500] @ matrix.T
+        scores = (matrix[start : start + 500] @ matrix.T).toarray()
         rows = np.arange(scores.shape[0])
         scores[rows, rows + start] = -1.0
         best = scores.argmax(axis=1)
-        nearest += [int(found) if scores[row, found] >= MIN_ALIKE else -1 for row, found in enumerate(best)]
+        nearest += [int(other) if scores[row, other] >= MIN_ALIKE else -1 for row, other in enumerate(best)]
     return nearest
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, ValidationInfo, model_validator
@@ -42,6 +43,7 @@ class Node(BaseModel):
         return node
 
     @classmethod
+    @cache
     def keys(cls) -> dict[str, str]:
         """YAML key -> field name."""
         return {field.alias or name: name for name, field in cls.model_fields.items()}
@@ -66,7 +68,8 @@ class Node(BaseModel):
     @property
     def at(self) -> Position:
         """Where the map (or text) begins."""
-        return getattr(self._source, "at", NOWHERE)
+        private = self.__pydantic_private__  # as `self._source`, at a third of the cost: the lint asks 100,000 times
+        return getattr(private and private["_source"], "at", NOWHERE)
 
     def where(self, *path: str | int) -> Position:
         """Where the value of a key (and on, inside it) stands; of the map itself when there is no such key."""

@@ -24,9 +24,15 @@ def merge_syllable(syllable: str) -> str:
 
 
 @functools.lru_cache(maxsize=20_000)
+def syllables(text: str) -> tuple[str, ...]:
+    """Toneless pinyin, one syllable a Han character; other runs of characters stay as they are."""
+    return tuple(lazy_pinyin(text, style=Style.NORMAL))
+
+
+@functools.lru_cache(maxsize=20_000)
 def pinyin_keys(text: str) -> tuple[str, ...]:
-    """One merged syllable a Han character; other runs of characters stay as they are."""
-    return tuple(merge_syllable(syllable) for syllable in lazy_pinyin(text, style=Style.NORMAL))
+    """The same with the pairs merged that are often confused."""
+    return tuple(merge_syllable(syllable) for syllable in syllables(text))
 
 
 @functools.lru_cache(maxsize=20_000)

@@ -83,6 +83,21 @@ class Found:
     phrase: str
 
 
+def exact_phrases(language: str, added: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, str]:
+    """Every phrase, built in or the designer's, without its fillers -> its command."""
+    key = language.split("-")[0]
+    exact: dict[str, str] = {}
+    for source in (BUILT_IN, added):
+        for name, phrases in source.items():
+            texts = phrases.get(language, phrases.get(key, ()) if source is BUILT_IN else ())
+            for text in expand_all(texts):
+                exact[strip_fillers(text, language, keep_interjections=True) or words_only(text)] = name
+                exact[core(text, language)] = name
+    for nothing in ("", *_ANSWERS):
+        exact.pop(nothing, None)
+    return exact
+
+
 @dataclass(frozen=True, slots=True)
 class CommandTable:
     """The phrases of one language, ready to look up."""
@@ -102,17 +117,8 @@ class CommandTable:
         cls, language: str, added: Mapping[str, Mapping[str, Sequence[str]]], spotted: Sequence[str] = ()
     ) -> CommandTable:
         """Built-in phrases and the designer's; the designer's win where both have a phrase."""
-        key = language.split("-")[0]
-        exact: dict[str, str] = {}
-        for source in (BUILT_IN, added):
-            for name, phrases in source.items():
-                texts = phrases.get(language, phrases.get(key, ()) if source is BUILT_IN else ())
-                for text in expand_all(texts):
-                    exact[strip_fillers(text, language, keep_interjections=True) or words_only(text)] = name
-                    exact[core(text, language)] = name
-        for nothing in ("", *_ANSWERS):
-            exact.pop(nothing, None)
-        chinese = key == "zh"
+        exact = exact_phrases(language, added)
+        chinese = language.split("-")[0] == "zh"
         least = _MIN_INSIDE["zh" if chinese else "en"]
         inside = tuple(sorted(text for text in exact if (len(text) if chinese else len(text.split())) >= least))
         beginning: dict[str, list[str]] = {}
