@@ -57,8 +57,8 @@ VISITORS: Final[dict[str, str]] = {
     "Send": "发送",
     "Rather speak?": "想直接通话？",
     "Take calls in this browser": "在此浏览器接听",
-    "You can take calls here all the same: this page rings, and you speak with headset or microphone.": (
-        "您仍可在此接听：来电时页面会响铃，用耳机或麦克风通话即可。"
+    "You take no calls yet. Take them here: this page rings, and you speak with headset or microphone.": (
+        "您还未接听来电。可在此接听：来电时页面会响铃，用耳机或麦克风通话即可。"
     ),
     "A call for you": "来电",
     "A chat for you": "文字来访",

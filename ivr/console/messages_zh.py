@@ -112,8 +112,8 @@ MESSAGES: Final[dict[str, str]] = {
     "transferring": "转接中",
     "talking": "通话中",
     "No agents are set up: see docs/agents.md.": "还没有配置坐席，见 docs/agents.md。",
-    "The floor has no agent named {name}. Agents are named in the configuration: see docs/agents.md.": (
-        "没有名为 {name} 的坐席。坐席在配置文件中命名，见 docs/agents.md。"
+    "Agents with a SIP phone stand in the configuration, by the name that they sign in with: see docs/agents.md.": (
+        "使用 SIP 话机的坐席在配置文件中列出，名字与登录名相同，见 docs/agents.md。"
     ),
     "ends in": "剩余",
     "{n} waiting": "{n} 人等待",

@@ -13,7 +13,8 @@ from urllib.parse import quote
 import jinja2
 from aiohttp import web
 
-from ivr.console.i18n import LANGUAGES, translator
+from ivr.call.states import CallState
+from ivr.console.i18n import LANGUAGES, Translate, translator
 from ivr.console.routing import ASKED
 
 HERE: Final = Path(__file__).parent
@@ -67,6 +68,8 @@ def _environment() -> jinja2.Environment:
     environment.filters["segment"] = lambda text: quote(str(text), safe="")
     environment.filters["seconds"] = seconds
     environment.filters["moment"] = moment
+    environment.filters["plain"] = plain
+    environment.filters["call_states"] = lambda t: {state.value: t(state.value) for state in CallState}
     environment.globals["asset"] = asset
     return environment
 
@@ -83,6 +86,17 @@ def seconds(value: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+def plain(value: Any, t: Translate) -> str:
+    """A value out of JSON, for people who do not read programs."""
+    if isinstance(value, bool):
+        return t("yes" if value else "no")
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item, t) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {plain(item, t)}" for name, item in value.items())
+    return "" if value is None else str(value)
 
 
 def moment(value: datetime | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ivr.audio.frame import FRAME_MS, to_ms
 from ivr.call.events import CallEvent
+from ivr.call.states import CallState
 from ivr.console.models import Decision, Slot, Span, Timeline, Turn
 from ivr.replay.report import report_of
 
@@ -92,8 +93,11 @@ class _Reader:
             self.news.append(Span(start_ms=at, end_ms=at, text=text[:200], kind=event.kind))
 
     def finished_states(self) -> list[Span]:
-        ends = [at for at, _ in self._states[1:]] + [self.end_ms]
-        return [Span(start_ms=at, end_ms=end, kind=name) for (at, name), end in zip(self._states, ends, strict=True)]
+        states = self._states
+        if self.end_ms and (not states or states[0][0] > 0):  # the journal has changes; a call begins with a prompt
+            states = [(0, CallState.SPEAKING.value), *states]
+        ends = [*(at for at, _ in states), self.end_ms][1:]
+        return [Span(start_ms=at, end_ms=end, kind=name) for (at, name), end in zip(states, ends, strict=True)]
 
     def _activity(self, at: int, data: Mapping[str, Any]) -> None:
         start = to_ms(int(data["from"]))

@@ -55,7 +55,11 @@ class Captions:
         elif kind in ("prompt.start", "prompt.end"):
             self._line(f"p{data['prompt']}", "bot", self._spoken.get(data["prompt"]) or str(data["text"]))
         elif kind == "prompt.cut":
-            self._line(f"p{data['prompt']}", "bot", f"{data['heard']} —".strip())
+            number = f"p{data['prompt']}"
+            if data["heard"]:
+                self._line(number, "bot", f"{data['heard']} —")
+            else:
+                self._take_back([number])
         elif kind == "key":
             self._key(str(data["digit"]))
         elif kind == SAID:
@@ -100,9 +104,10 @@ class Captions:
         """From the caller's last line on."""
         ids = list(self.lines)
         last = max((i for i, number in enumerate(ids) if number.startswith("u")), default=len(ids))
-        gone = ids[last:]
-        for number in gone:
-            del self.lines[number]
+        self._take_back(ids[last:])
+
+    def _take_back(self, numbers: list[str]) -> None:
+        gone = [number for number in numbers if self.lines.pop(number, None) is not None]
         if gone:
             self._tell({"type": "undo", "ids": gone})
 

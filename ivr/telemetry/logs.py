@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 
+_TALKATIVE = ("alembic", "aioice")
+"""Libraries that tell every step as `info`: heard from a warning on, or at `debug`."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _CALL = "call %s"
 """Messages about a call begin so, by custom: its id is the first argument."""
 
@@ -33,6 +37,13 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
+class TextFormatter(logging.Formatter):
+    """One line a message: what a caller is called neither begins a line of its own nor moves the terminal's cursor."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # the name is the library's
+        return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), super().formatMessage(record))
+
+
 def call_of(record: logging.LogRecord) -> str:
     """The id of the call that a record is about; empty if none."""
     explicit = getattr(record, "call", None)
@@ -49,7 +60,9 @@ def set_up(style: str, level: str, node: str = "") -> None:
     if style == "json":
         handler.setFormatter(JsonFormatter(node))
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        handler.setFormatter(TextFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING if root.level == logging.INFO else logging.NOTSET)

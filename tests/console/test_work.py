@@ -10,9 +10,13 @@ from pathlib import Path
 from aiohttp import WSMsgType
 from jsonschema import Draft202012Validator
 
+from ivr.call.events import CallEvent
 from ivr.call.states import CallState
 from ivr.console.api.tickets import cell
 from ivr.console.app import ROUTES
+from ivr.console.i18n import translator
+from ivr.console.render import plain
+from ivr.console.timeline import timeline_of
 from ivr.store.tickets import NewTicket
 from tests.console.lab import HOSTILE, Lab, live, open_console, recorded, until
 
@@ -324,3 +328,20 @@ async def answers_keep_to_it(lab: Lab, document: dict[str, object]) -> None:
         schema = {**content["application/json"]["schema"], "components": document["components"]}  # type: ignore[dict-item]
         answer = await adam.json(path.format(id="call-1", number=number, name="ann"))
         assert not [error.message for error in Draft202012Validator(schema).iter_errors(answer)], path
+
+
+def test_the_time_line_begins_with_the_first_prompt() -> None:
+    """The journal has changes of state only."""
+    line = timeline_of(
+        [
+            CallEvent(16_000, "state", {"state": "listening"}),
+            CallEvent(32_000, "call.end", {"outcome": "lost", "cause": ""}),
+        ]
+    )
+    assert [(s.kind, s.start_ms, s.end_ms) for s in line.states] == [("speaking", 0, 1000), ("listening", 1000, 2000)]
+    assert timeline_of([]).states == []
+
+
+def test_values_are_shown_to_people() -> None:
+    assert plain(True, translator("en")) == "yes"
+    assert plain([False, "a", None, {"city": 1}], translator("zh")) == "否, a, , city: 1"

@@ -119,7 +119,8 @@ async def test_an_agent_at_work(tmp_path: Path, with_answers: Bundle) -> None:
             await shows(desk, ".help .live", "what are the fees")
             said = voice("It is free of charge.")
             await desk.click(".phone-mute")
-            await desk.until("document.querySelector('.phone-mute').getAttribute('aria-pressed') === 'true'")
+            await shows(desk, ".phone-mute", "Unmute")
+            await shows(desk, ".phone-state", "Your microphone is off.")
             before = len(line.heard)
             await line.pause(600)
             assert best(since(line, before), said, 0.3) < 0.5, "nothing is said without the agent"
@@ -127,6 +128,8 @@ async def test_an_agent_at_work(tmp_path: Path, with_answers: Bundle) -> None:
             await line.pause(len(said) // 16 + 2000)
             assert best(since(line, before), said, 0.3) > 0.7, "one click, and the bot says it"
             await desk.click(".phone-mute")
+            await shows(desk, ".phone-state", "You are on the line.")
+            assert await text(desk, ".phone-mute") == "Mute"
 
             await desk.click("button[value=hold]")
             await shows(desk, ".talk-bar", "on hold")

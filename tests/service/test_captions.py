@@ -31,6 +31,17 @@ def test_a_prompt_is_written_when_it_begins_and_cut_where_it_was_cut() -> None:
     assert messages[0]["id"] == messages[2]["id"], "the same line, changed"
 
 
+def test_a_prompt_of_which_nothing_was_heard_is_gone() -> None:
+    captions, messages = told(
+        ("prompt.start", {"prompt": 1, "text": "Say it again, please."}),
+        ("prompt.cut", {"prompt": 1, "heard": "", "why": "key"}),
+    )
+    assert texts(captions) == []
+    assert messages[-1] == {"type": "undo", "ids": ["p1"]}
+    captions, messages = told(("prompt.cut", {"prompt": 1, "heard": "", "why": "key"}))
+    assert messages == [], "nobody has seen it"
+
+
 def test_what_was_taken_back_is_undone() -> None:
     captions, messages = told(
         ("turn.commit", {"utterance": 1, "text": "I want"}),

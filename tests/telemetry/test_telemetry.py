@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from ivr.call.events import CallEvent
 from ivr.telemetry.config import TelemetryConfig
-from ivr.telemetry.logs import JsonFormatter
+from ivr.telemetry.logs import JsonFormatter, TextFormatter, set_up
 from ivr.telemetry.metrics import Figure, Metrics
 from ivr.telemetry.traces import Traces
 from ivr.telemetry.turns import Answer, BargeIn, CallMeter, EngineTrouble, Failed, HandedOver
@@ -113,6 +113,33 @@ def test_json_logs() -> None:
     except ValueError as error:
         found = json.loads(JsonFormatter().format(record("desk: failed", error=error)))
     assert found["error"].endswith("ValueError: broken")
+
+
+def test_text_logs_are_one_line_a_message() -> None:
+    line = TextFormatter("%(levelname)s %(message)s").format(
+        record("call %s from %s: answered", "c1", "1\n2026-11-30 INFO ivr: \x1b[2J\u202eroot \u2028张三")
+    )
+    assert line == r"WARNING call c1 from 1\n2026-11-30 INFO ivr: \x1b[2J\u202eroot \u2028张三: answered"
+    try:
+        raise ValueError("broken")
+    except ValueError as error:
+        found = TextFormatter("%(message)s").format(record("desk: failed", error=error))
+    assert found.splitlines()[0] == "desk: failed"
+    assert found.endswith("ValueError: broken"), "tracebacks keep their lines"
+
+
+def test_libraries_are_quiet_at_info() -> None:
+    root = logging.getLogger()
+    kept, level = list(root.handlers), root.level
+    try:
+        for asked, told in (("info", False), ("debug", True), ("warning", False)):
+            set_up("text", asked)
+            assert logging.getLogger("alembic.runtime.migration").isEnabledFor(logging.INFO) is told
+        assert not logging.getLogger("aioice.ice").isEnabledFor(logging.INFO)
+    finally:
+        set_up("text", "warning")
+        root.handlers[:] = kept
+        root.setLevel(level)
 
 
 def test_traces_have_a_span_for_each_turn() -> None:

@@ -7,7 +7,7 @@
   const find = (selector) => root.querySelector(selector), text = root.dataset;
   const go = find(".go"), stop = find(".stop"), mute = find(".mute"), what = find(".what"), clock = find(".clock");
   const problem = find(".error"), partial = find(".partial"), empty = find(".empty"), keys = [...root.querySelectorAll(".key")];
-  const own = find(".meter-own i"), other = find(".meter-other i");
+  const own = find(".meter-own i"), other = find(".meter-other i"), name = find(".other-name");
   const captions = Captions(find(".talk"), { bot: text.bot, caller: text.caller, agent: text.agent });
   if (matchMedia("(max-width: 760px)").matches) find(".pad").open = false; // the captions matter more there
   let call = null, began = 0, position = 0, state = "idle", tone = null;
@@ -15,7 +15,11 @@
   const describe = () => {
     let said = text["t" + state[0].toUpperCase() + state.slice(1)] || "";
     if (state === "queued" && position) said += " " + text.tPosition.replace("{n}", position);
-    if (call && call.muted && !["idle", "ended"].includes(state)) said = text.tMuted;
+    const muted = Boolean(call && call.muted) && !["idle", "ended"].includes(state);
+    if (muted) said = text.tMuted;
+    Console.showMuted(mute, muted);
+    const voice = state === "bridged" ? text.agent : text.bot;
+    if (name.textContent !== voice) name.textContent = voice;
     if (what.textContent !== said) what.textContent = said;
   };
   const show = (now) => {
@@ -39,7 +43,10 @@
 
   const caption = (message) => {
     if (message.type === "partial") partial.textContent = message.text;
-    else if (message.type === "state") { if (message.state !== "ended") show(message.state); }
+    else if (message.type === "state") {
+      if (["queued", "bridged"].includes(message.state)) partial.textContent = ""; // nobody will end that sentence
+      if (message.state !== "ended") show(message.state);
+    }
     else {
       if (message.type === "line" && message.speaker === "caller") partial.textContent = "";
       captions.take(message);
@@ -71,7 +78,7 @@
         body: wishes, onState, onCaption: caption, iceServers: text.stun ? [{ urls: text.stun }] : [],
         onMessage: (message) => { if (message.type === "queue") { position = message.position; describe(); } },
       });
-      mute.setAttribute("aria-pressed", "false");
+      describe();
       stop.focus({ preventScroll: true });
     } catch (error) {
       call = null;
@@ -106,7 +113,6 @@
   mute.addEventListener("click", () => {
     if (!call) return;
     call.mute(!call.muted);
-    mute.setAttribute("aria-pressed", String(call.muted));
     describe();
   });
   for (const button of keys) button.addEventListener("click", () => press(button.dataset.key));

@@ -36,6 +36,12 @@ const Console = {
     return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
   },
 
+  // A button for the microphone: its label is what a press will do, its look whether the microphone is off.
+  showMuted(button, muted) {
+    button.textContent = muted ? button.dataset.tOff : button.dataset.tOn;
+    button.classList.toggle("muted", muted);
+  },
+
   // Elements with data-since or data-until (seconds at the time of the page) count on.
   startClocks(root) {
     const now = performance.now();

@@ -115,7 +115,7 @@
     while (talk.children.length > since) talk.lastElementChild.remove();
     for (const line of call.lines) {
       const item = document.createElement("li"), speaker = document.createElement("span");
-      item.className = line.speaker === "caller" ? "caller" : "bot";
+      item.className = ["bot", "agent"].includes(line.speaker) ? line.speaker : "caller";
       speaker.className = "speaker";
       speaker.textContent = (box.dataset[line.speaker] || line.speaker) + " ";
       item.append(speaker, line.text);

@@ -11,11 +11,13 @@
   let ring = null, call = null, talking = false, began = 0, up = true, context = null, bell = 0, problem = "";
 
   const show = () => {
-    root.hidden = false;
-    const mode = talking ? "talk" : ring ? "ring" : "idle";
+    const mode = talking ? "talk" : ring ? "ring" : "idle", muted = Boolean(call && call.muted);
+    root.hidden = mode === "idle" && "quiet" in text; // nobody is rung here who has not said that they take calls here
     root.dataset.state = mode;
+    root.classList.toggle("muted", muted);
+    Console.showMuted(mute, muted);
     const who = ring ? ring.caller || text.withheld : "";
-    const said = talking ? `${ring.kind === "chat" ? text.tWrite : text.tTalk} ${who}` : ring ? `${ring.kind === "chat" ? text.tChat : text.tRing}: ${who} (${ring.queue})` : up ? text.tIdle : text.tOff;
+    const said = talking ? `${ring.kind === "chat" ? text.tWrite : muted ? text.tMuted : text.tTalk} ${who}` : ring ? `${ring.kind === "chat" ? text.tChat : text.tRing}: ${who} (${ring.queue})` : up ? text.tIdle : text.tOff;
     state.textContent = problem || said;
     answer.hidden = refuse.hidden = mode !== "ring";
     stop.hidden = mode !== "talk";
@@ -93,7 +95,6 @@
       const made = await desk.accept(mine);
       if (ring !== mine) { if (made) made.hangUp(); return; }
       call = made;
-      mute.setAttribute("aria-pressed", "false");
       talk();
     } catch (error) {
       problem = error.name === "NotAllowedError" ? text.eMicrophone : "";
@@ -102,7 +103,7 @@
   });
   refuse.addEventListener("click", () => { if (ring) { desk.reject(ring); over(); } });
   stop.addEventListener("click", () => { if (ring) { desk.hangUp(ring); over(); } });
-  mute.addEventListener("click", () => { if (call) { call.mute(!call.muted); mute.setAttribute("aria-pressed", String(call.muted)); } });
+  mute.addEventListener("click", () => { if (call) { call.mute(!call.muted); show(); } });
   const send = () => { const said = field.value.trim(); if (said && ring) { desk.say(ring, said); field.value = ""; } };
   write.addEventListener("submit", (event) => { event.preventDefault(); send(); });
   field.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(); } });

@@ -14,7 +14,7 @@
     caller: text.caller, bot: text.bot, voice: text.voice, turns: text.heardText, partials: text.partials, prompts: text.prompts,
     latency: text.latency, states: text.states, decisions: text.decisions, slots: text.slots, events: text.events,
   };
-  const GAP = 6, AXIS = 20;
+  const STATES = JSON.parse(text.stateNames), GAP = 6, AXIS = 20;
   let data = null, peaks = null, perSecond = 0, head = null, length = 1;
 
   const make = (name, attributes, content) => {
@@ -68,7 +68,7 @@
       data.answers.forEach((s) => bar(svg, s.start_ms, s.end_ms, top, height, "answer", `${text.latency}: ${s.text}`));
       data.barge_ins.forEach((s) => bar(svg, s.start_ms, s.end_ms, top, height, "barge", `${text.latency}: ${s.text}`));
     },
-    states: (svg, top, height) => data.states.forEach((s) => bar(svg, s.start_ms, s.end_ms, top, height, "state", s.kind, s.kind)),
+    states: (svg, top, height) => data.states.forEach((s) => bar(svg, s.start_ms, s.end_ms, top, height, "state", STATES[s.kind] || s.kind, STATES[s.kind] || s.kind)),
     decisions: (svg, top, height) => data.decisions.forEach((d) => dot(svg, d.at_ms, top, height, "decision", `${d.rule} · ${d.step} · ${d.source}`)),
     slots: (svg, top, height) => data.slots.forEach((s) => {
       dot(svg, s.at_ms, top, height, "slot", `${s.name} = ${value(s.value)}`);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from ivr.dialog.engine.frames import push
 from ivr.dialog.engine.program import Expression, HandoverCode
@@ -136,7 +137,7 @@ def _slot(turn: Turn, frame: Frame | None, name: str, slot: SlotValue) -> Handov
 
 
 def _summary(turn: Turn, code: HandoverCode) -> str:
-    """The designer's, else the last intent, the slots and the last lines of the talk."""
+    """The designer's, else the last intent, the slots and the caller's last words."""
     if code.summary:
         try:
             return turn.written(code.summary)
@@ -144,8 +145,14 @@ def _summary(turn: Turn, code: HandoverCode) -> str:
             turn.decide("14 handover: summary failed", code.source)
     state = turn.state
     parts = [flow_title(turn, state.topic)] if state.topic else []
-    parts += [f"{slot.name} = {MASK if slot.sensitive else slot.value}" for slot in _slots(turn)]
-    return " | ".join([*parts, *state.transcript[-6:]])
+    parts += [f"{slot.name}: {MASK if slot.sensitive else _written(slot.value)}" for slot in _slots(turn)]
+    said = [line.removeprefix("caller: ") for line in state.transcript if line.startswith("caller: ")]
+    return " · ".join([*parts, *(f"“{words}”" for words in said[-1:])])
+
+
+def _written(value: Any) -> str:
+    """Yes and no in any language."""
+    return ("✓" if value else "✗") if isinstance(value, bool) else str(value)
 
 
 def announce(turn: Turn, event: QueueEvent) -> None:

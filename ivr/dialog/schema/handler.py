@@ -57,7 +57,7 @@ class HandoverSpec(Node):
     priority: Text = Field(default="normal", description="normal or high; a template may decide.")
     share: tuple[Identifier, ...] = Field(default=(), description="Slots the agent sees at once (screen pop).")
     summary: Prompt | None = Field(
-        default=None, description="What the agent reads. Built-in: last intent, slots, last 3 turns."
+        default=None, description="What the agent reads. Built-in: last intent, slots, the caller's last words."
     )
     max_wait_ms: Duration = Field(
         default=180_000, alias="max_wait", description="Longest wait until `queue.timeout` (3m)."

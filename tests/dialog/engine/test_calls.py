@@ -197,6 +197,8 @@ class TestHandover:
             ("card_last4", "4412", True)
         ]
         assert "4412" not in handover.summary
+        assert "card_last4: " in handover.summary
+        assert handover.summary.endswith("“agent”"), "the caller's last words; all others are in the transcript"
         assert all("4412" not in dumps(decision) for decision in call.decisions)
 
     def test_the_prompt_with_a_secret_has_a_masked_twin(self) -> None:
