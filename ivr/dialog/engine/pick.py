@@ -22,6 +22,7 @@ from ivr.dialog.engine.question import form_slots, open_question
 from ivr.dialog.engine.state import Candidate, Question
 from ivr.dialog.engine.turn import Turn
 from ivr.dialog.events import Expectation, JsonValue, Reading, Understood
+from ivr.dialog.text.unknowing import knows_not
 
 UNEXPECTED = 0.5
 """Weight of readings the open question does not expect (rule 4)."""
@@ -80,10 +81,12 @@ def bands(turn: Turn) -> Bands:
 
 
 def weigh(turn: Turn, understood: Understood, expectation: Expectation) -> list[Reading]:
-    """Rule 4: what the open question does not expect counts half."""
+    """Rule 4: what the open question does not expect counts half; "I don't know" is a wish for nothing."""
     slots = {slot.name for slot in expectation.slots}
     weighed = []
     for reading in understood.readings:
+        if reading.kind == "intent" and knows_not(reading.text, expectation.language):
+            continue
         unexpected = (
             reading.kind in ("fill", "correct") and reading.slot not in slots
         ) or (
@@ -228,6 +231,8 @@ def _slots(turn: Turn, question: Question, readings: Sequence[Reading], limits: 
         return _fill_act(turn, question, fills, limits)
     if any(change.p >= limits.accept for change in changes):
         return Act("correct", "5 pick: correction", tuple(change for change in changes if change.p >= limits.confirm))
+    if question.mode == "ask" and (both := _both_said(question, readings, limits)):
+        return Act("choose", "6 band: choose, both were said", both)
     intent = _sure_intent(turn, question, readings, limits)
     if intent:
         return Act("intent", "5 pick: intent", (intent,))
@@ -284,6 +289,15 @@ def _unsure(
         return Act("fill", "6 band: taken, the form is read back", tuple(likely))
     best = max(likely, key=lambda value: value.p)
     return Act("confirm", "6 band: confirm", (best,))
+
+
+def _both_said(question: Question, readings: Sequence[Reading], limits: Bands) -> tuple[Candidate, ...]:
+    """ "Wednesday or Thursday": the caller said both; rivals are most often two ways to hear one value."""
+    pair = [value for value in _rivals(readings, question.asked) if not _refused(question, value)][:2]
+    if len(pair) < 2 or not limits.confirm <= pair[0].p < limits.middle:
+        return ()
+    one, two = (next(r for r in readings if r.slot == question.asked and r.value == value.value) for value in pair)
+    return tuple(pair) if one.text == two.text and not _overlap(one, two) else ()
 
 
 def _rivals(readings: Sequence[Reading], slot: str) -> list[Candidate]:

@@ -22,6 +22,7 @@ from ivr.dialog.slots.money import parse_money
 from ivr.dialog.slots.number import parse_number
 from ivr.dialog.slots.phone import parse_phone
 from ivr.dialog.slots.text import parse_text
+from ivr.dialog.slots.undecided import undecided
 from ivr.dialog.slots.yes_no import parse_yes_no
 from ivr.errors import ConfigError
 
@@ -55,7 +56,8 @@ def parse(
 def parse_utterance(type: str, utterance: Utterance, settings: Settings) -> list[Parsed]:
     """`parse` for text that was prepared once for several slots."""
     values = parser_of(type)(utterance, settings)
-    standing = surviving(values, utterance.canonical.source, utterance.language)
+    source = utterance.canonical.source
+    standing = undecided(type, surviving(values, source, utterance.language), source)
     return sorted(standing, key=lambda value: (bool(value.error), -value.p, value.span))
 
 

@@ -1,5 +1,6 @@
 # ruff: noqa: E501 - a rule or phrase table reads better with one entry a line
-"""Times of day: 下午三点半, 十点一刻, 差五分八点, `half past three`, `quarter to five pm`, `three thirty in the afternoon`.
+"""Times of day, or how long from now: 下午三点半, 十点一刻, 差五分八点, `half past three`, `quarter to five pm`, `three thirty in the afternoon`,
+半个小时后, `in an hour`.
 
 Value: `HH:MM`. An hour without a part of the day is taken as said (three = 03:00) unless only the afternoon lies in
 the slot's range.
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 from ivr.dialog.slots.base import EXPLICIT, GUESS, PART, Parsed, Settings, Utterance, bounds
 
@@ -21,11 +23,20 @@ _ZH = re.compile(
 _PART_EN = r"(?:\s*(?:,|in|at|o'clock|the|this|on)\s*)*\s*(?P<part>a\.?m\b\.?|p\.?m\b\.?|a m\b|p m\b|morning|afternoon|evening|night|tonight)"
 _EN = re.compile(
     rf"(?:(?P<half>half(?: past)?)|(?P<quarter_past>(?:a )?quarter (?:past|after))|(?P<quarter_to>(?:a )?quarter (?:to|of|before))"
-    rf"|(?P<past>\d{{1,2}})(?: minutes?)? (?:past|after)|(?P<to>\d{{1,2}})(?: minutes?)? (?:to|before))\s+(?P<base>\d{{1,2}})(?:{_PART_EN})?"
+    rf"|(?P<past>\d{{1,2}})(?: minutes?)? (?:past|after)|(?P<to>\d{{1,2}})(?: minutes?)? (?:to|before|of))\s+(?P<base>\d{{1,2}}|midnight|noon)(?:{_PART_EN})?"
     rf"|\b(?:oh|o|0) ?(?P<military>[1-9])00\b(?: hours)?"
     rf"|(?:(?P<part0>\b(?:tonight|(?:this|tomorrow|in the) (?:morning|afternoon|evening)))(?: at| about| around|,)* )?(?P<hour>\d{{1,2}})(?::|\s+|\s*(?=00))?(?P<minute>(?:[0-5]|0\s)?\d)?(?P<clock>\s*o'clock|\s*hundred hours)?(?:{_PART_EN.replace('part', 'part2')})?(?!\d|st\b|nd\b|rd\b|th\b)"
     rf"|(?P<noon>\bnoon\b|\bmidday\b)|(?P<midnight>\bmidnight\b)"
 )
+_COUNT_ZH = r"(?P<count>\d+(?:[.点]\d)?)"
+_LATER_ZH = re.compile(
+    rf"(?:(?:{_COUNT_ZH}个?(?P<half>半)?|(?P<only_half>半)个?)(?P<hours>小时|钟头)(?P<half_after>半)?|(?P<minutes>\d+)分钟?|(?P<quarters>[一1-3])刻钟)(?:之后|以后|过后|后)"
+)
+_LATER_EN = re.compile(
+    r"\b(?:in )?(?:about |around )?(?:(?P<only_half>half an|(?:a )?half) hour|(?P<count>\d+(?:\.\d+)?|an?|a couple of)(?P<half> and a half)? (?:(?P<hours>hours?)(?P<half_after> and a half)?|(?P<minutes>minutes?)))\b(?P<later> from now| later|' time)?"
+)
+_CUT_EN = re.compile(r"\d (?:minutes? )?(?:past|to)\W*$")
+"""`twenty past`: the hour is still to come, and 20:00 is not meant."""
 _AFTERNOON = ("下午", "傍晚", "晚上", "今晚", "明晚", "夜里", "afternoon", "evening", "night", "tonight", "p")
 
 
@@ -33,6 +44,10 @@ def parse_time(utterance: Utterance, settings: Settings) -> list[Parsed]:
     """Every time of day; `range` as [`HH:MM`, `HH:MM`]."""
     reader: Callable[[re.Match[str]], tuple[int, int, str, float] | None] = _read_zh if utterance.chinese else _read_en
     canonical = utterance.canonical
+    if (later := _later(utterance, settings)) is not None:
+        return [later]
+    if not utterance.chinese and _CUT_EN.search(canonical.text):
+        return []
     found = []
     for match in (_ZH if utterance.chinese else _EN).finditer(canonical.text):
         read = reader(match)
@@ -45,6 +60,32 @@ def parse_time(utterance: Utterance, settings: Settings) -> list[Parsed]:
             found.append(parsed)
     sure = [value for value in found if value.explicit]
     return sure or found
+
+
+def _later(utterance: Utterance, settings: Settings) -> Parsed | None:
+    """So long from now."""
+    match = (_LATER_ZH if utterance.chinese else _LATER_EN).search(utterance.canonical.text)
+    if match is None or not (utterance.chinese or match["later"] or match.group().startswith("in ")):
+        return None
+    wait = _minutes(match)
+    if wait >= 24 * 60:
+        return None
+    then = utterance.now + timedelta(minutes=wait)
+    return _value(then.hour, then.minute, "24h", EXPLICIT, utterance.canonical.span(*match.span()), settings)
+
+
+def _minutes(match: re.Match[str]) -> int:
+    if match["only_half"]:
+        return 30
+    groups = match.groupdict()
+    if groups.get("quarters"):
+        return 15 * int(groups["quarters"].replace("一", "1"))
+    if groups.get("count") is None:
+        return int(match["minutes"])
+    count = {"a": 1.0, "an": 1.0, "a couple of": 2.0}.get(match["count"])
+    count = float(match["count"].replace("点", ".")) if count is None else count
+    half = 0.5 if match["half"] or match["half_after"] else 0
+    return round((count + half) * (60 if match["hours"] else 1))
 
 
 def _value(hour: int, minute: int, part: str, p: float, span: tuple[int, int], settings: Settings) -> Parsed | None:
@@ -103,7 +144,7 @@ def _read_en(match: re.Match[str]) -> tuple[int, int, str, float] | None:
     if match["base"]:
         minutes = 30 if match["half"] else 15 if match["quarter_past"] else int(match["past"] or 0)
         back = 15 if match["quarter_to"] else int(match["to"] or 0)
-        hour = int(match["base"])
+        hour = int({"midnight": "0", "noon": "12"}.get(match["base"], match["base"]))
         if back:
             hour, minutes = (hour - 1) % 24, 60 - back
             hour = 12 if hour == 0 and part else hour

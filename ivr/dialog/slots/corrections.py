@@ -15,15 +15,15 @@ from ivr.dialog.slots.base import Parsed
 
 _DIGIT = "0-9零〇一二三四五六七八九幺两"
 _RETRACT_EN = re.compile(
-    r"\b(?:no|nope|sorry|i mean|i meant|actually|wait|rather|make (?:that|it)|correction|scratch that|wrong|should be|oops|whoops)\b"
+    r"\b(?:change|correct|switch|update) [^.,]*?\bto\b|\b(?:no|nope|sorry|i mean|i meant|actually|wait|rather|make (?:that|it)|correction|scratch that|wrong|should be|oops|whoops)\b"
     r"|(?<!\bi )(?<!\byou )(?<!n't )\bknow\b(?=\W+(?:\d|oh|zero|one|two|three|four|five|six|seven|eight|nine|double)\b)"
 )
 _NEGATE_EN = re.compile(
     r"\b(?:not|isn't|wasn't|rather than|instead of|it's not|never)\s*(?:the|a|an|at|on|in|from|my|is|was)?\W*$"
 )
 _RETRACT_ZH = re.compile(
-    r"不对|不是|错了|说错|我是说|应该是|改成|不不|哦不|噢不|更正|等等|等一下|而是|换成|搞错|重来|重说|[啊哦噢呃哎]不是|不是[，,。]"
-    rf"|(?<=[{_DIGIT}])[啊哦噢呃哎，, ]*不[，,啊 ]*(?=[{_DIGIT}])"
+    r"不对|不是|错了|说错|我是说|应该是|改成|改到|改为|换到|不不|哦不|噢不|更正|等等|等一下|而是|换成|搞错|重来|重说|[啊哦噢呃哎]不是|不是[，,。]"
+    rf"|(?<=[{_DIGIT}十百千万亿块元毛])[啊哦噢呃哎，, ]*不[，,啊 ]*(?=[{_DIGIT}十])"
 )
 _NEGATE_ZH = re.compile(r"(?:(?<![啊哦噢呃哎])不是(?![，,。])|不要|并非|没有|别)\W*(?:那个|尾号|在|是)?\W*$")
 

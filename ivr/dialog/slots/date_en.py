@@ -39,9 +39,9 @@ _RELATIVE = {"the day before yesterday": -2, "day before yesterday": -2, "the da
              "day after tomorrow": 2, "yesterday": -1, "last night": -1, "today": 0, "tonight": 0, "this morning": 0,
              "this afternoon": 0, "this evening": 0, "tomorrow": 1}  # fmt: skip
 _FESTIVALS = {"christmas eve": (12, 24), "christmas": (12, 25), "new year's eve": (12, 31), "new year's day": (1, 1),
-              "new years eve": (12, 31), "new years day": (1, 1), "halloween": (10, 31), "valentine's day": (2, 14)}  # fmt: skip
-_COUNTS = {"a": 1, "an": 1, "a couple of": 2, "a couple": 2, "couple of": 2, "a few": 3}
-_UNSURE_COUNTS = {"a couple of", "a couple", "couple of", "a few"}
+              "new years eve": (12, 31), "new years day": (1, 1), "new year": (1, 1), "halloween": (10, 31), "valentine's day": (2, 14)}  # fmt: skip
+_COUNTS = {"a": 1, "an": 1, "a couple of": 2, "a couple": 2, "couple of": 2, "couple": 2, "a few": 3}
+_UNSURE_COUNTS = {"a couple of", "a couple", "couple of", "couple", "a few"}
 _OFFSETS = {
     "last": -1,
     "past": -1,
@@ -149,7 +149,11 @@ def _build_week_on(match: re.Match[str], today: date) -> Built:
 
 
 def _build_after_next(match: re.Match[str], today: date) -> Built:
-    return _one([_coming(today, _weekday(match["an_day"])) + timedelta(weeks=1)])
+    day = _coming(today, _weekday(match["an_day"]))
+    if match["an_side"] == "after next":
+        return _one([day + timedelta(weeks=1)])
+    last = day - timedelta(weeks=2 if day - timedelta(weeks=1) == today else 1)
+    return _one([last - timedelta(weeks=1)])
 
 
 def _build_nth(match: re.Match[str], today: date) -> Built:
@@ -235,7 +239,7 @@ def _build_bare(match: re.Match[str], today: date) -> Built:
 _MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 _DAY = r"\d{1,2}(?:st|nd|rd|th)?"
 _YEAR = r"(?:19|20)\s?\d\d"
-_COUNT = r"\d+|a couple of|a couple|couple of|a few|an?"
+_COUNT = r"\d+|a couple of|a couple|couple of|couple|a few|an?"
 _WEEKDAY = r"(?:mon|tues?|wednes|thurs?|fri|satur|sun)day"
 
 
@@ -247,7 +251,7 @@ _ALTERNATION = (
     r"(?P<iso>\b(?P<iso_year>\d{4})[-/.](?P<iso_month>\d{1,2})[-/.](?P<iso_day>\d{1,2})\b)",
     r"(?P<slashed>\b(?P<sl_month>\d{1,2})/(?P<sl_day>\d{1,2})(?:/(?P<sl_year>\d{4}|\d{2}))?\b)",
     rf"\b(?P<week_on>(?:(?P<wo_count>a|one|\d{{1,3}}) weeks? (?:from|on|after) (?P<wo_day>{_WEEKDAY}|today|tomorrow)|(?P<wo_day2>{_WEEKDAY}|today|tomorrow) week))\b",
-    rf"\b(?P<after_next>(?:the )?(?P<an_day>{_WEEKDAY}) after next)\b",
+    rf"\b(?P<after_next>(?:the )?(?P<an_day>{_WEEKDAY}) (?P<an_side>after next|before last))\b",
     rf"\b(?P<nth>(?:the )?(?:(?P<nth_which>last)|(?P<nth_number>[1-5])(?:st|nd|rd|th)) (?P<nth_day>day|{_WEEKDAY}) (?:of|in) (?:(?P<nth_month>{_MONTH})|(?P<nth_rel>the|this|next|last|current)(?: current)? month))\b",
     rf"\b(?P<edge_rule>(?:the )?(?P<edge>beginning|start|end) of (?:(?P<edge_rel>the|this|next|last) year|(?P<edge_month>{_MONTH})))\b",
     r"\b(?P<weekend>(?:(?P<weekend_which>this|next|last|the|this coming) )?weekend)\b",
@@ -261,7 +265,7 @@ _ALTERNATION = (
     rf"\b(?P<ago>(?:(?P<ago_count>{_COUNT}) (?P<ago_unit>day|week|fortnight|month|year)s? (?P<ago_side>ago|back|earlier|from now|from today|later|hence))"
     rf"|in (?:about )?(?P<in_count>{_COUNT}) (?P<in_unit>day|week|fortnight|month|year)s?(?:' time)?)\b",
     rf"\b(?P<festival_rule>(?:(?P<festival_rel>last|this|next)\s+)?(?P<festival>{'|'.join(sorted(_FESTIVALS, key=len, reverse=True))}))\b",
-    r"\b(?P<day_rule>(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th))\b",
+    r"\b(?P<day_rule>(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th))\b(?! thing)",
     r"(?P<bare_rule>^\W*(?:the |on |it was |it's )*(?P<bare>\d{1,2})\W*$)",
 )
 _RULE = re.compile("|".join(_ALTERNATION))

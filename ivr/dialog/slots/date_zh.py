@@ -20,11 +20,11 @@ from ivr.dialog.slots.calendar import (
     weekday_in_week,
 )
 
-_RELATIVE = {"大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "昨晚": -1, "昨儿": -1, "今儿": 0, "明儿": 1, "后儿": 2, "今天": 0, "今日": 0, "今早": 0, "今晚": 0, "当天": 0,
+_RELATIVE = {"大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "昨晚": -1, "前儿": -2, "昨儿": -1, "今儿": 0, "明儿": 1, "后儿": 2, "今天": 0, "今日": 0, "今早": 0, "今晚": 0, "当天": 0,
              "明天": 1, "明日": 1, "明早": 1, "明晚": 1, "后天": 2, "大后天": 3}  # fmt: skip
 _YEARS = {"前年": -2, "去年": -1, "今年": 0, "本年": 0, "明年": 1, "后年": 2}
 _FESTIVALS = {"元旦": (1, 1), "情人节": (2, 14), "妇女节": (3, 8), "劳动节": (5, 1), "儿童节": (6, 1), "国庆节": (10, 1),
-              "国庆": (10, 1), "平安夜": (12, 24), "圣诞节": (12, 25), "圣诞": (12, 25)}  # fmt: skip
+              "国庆": (10, 1), "平安夜": (12, 24), "圣诞节": (12, 25), "圣诞": (12, 25), "双11": (11, 11), "双12": (12, 12)}  # fmt: skip
 _WEEKDAYS = {"1": 0, "2": 1, "3": 2, "4": 3, "5": 4, "6": 5, "日": 6, "天": 6, "7": 6, "末": 5}
 _HERE = re.compile(r"上|下|这|本")
 
@@ -83,6 +83,19 @@ def _build_in_month(match: re.Match[str], today: date) -> Built:
     return _one(valid(year, month, int(match["im_day"])))
 
 
+def _build_lunar(match: re.Match[str], today: date) -> Built:
+    """A day of the lunar calendar: no date of ours, rather than a wrong one."""
+    return _one([])
+
+
+def _build_month_edge(match: re.Match[str], today: date) -> Built:
+    month, edge = int(match["me_month"]), match["me_edge"]
+    if not 1 <= month <= 12:
+        return _one([])
+    days = around_years(today, month, {"初": 1, "中": 15}.get(edge, 28))
+    return tuple(last_of_month(day.year, month) if edge in "底末" else day for day in days), True, edge == "中"
+
+
 def _build_ago(match: re.Match[str], today: date) -> Built:
     count = int(match["ago_count"]) if match["ago_count"] else 0
     unit, sign = match["ago_unit"], -1 if match["ago_side"].endswith("前") else 1
@@ -128,6 +141,8 @@ def _build_bare(match: re.Match[str], today: date) -> Built:
 
 
 _ALTERNATION = {
+    "lunar": r"(?P<lunar>(?:农历|阴历|旧历)(?:的?[腊正冬\d]{1,2}月)?(?:初?\d{1,2}|底|末)?|[腊正冬]月(?:初?\d{1,2}|底|末)?|(?<![上下这本个])\d{1,2}月初\d{1,2}(?!号)|初\d{1,2}(?!号))",
+    "month_edge": r"(?P<month_edge>(?<!\d)(?P<me_month>\d{1,2})月份?的?(?P<me_edge>初|中(?!旬)|底|末)(?!\d))",
     "iso": r"(?P<iso>(?P<iso_year>\d{4})[-/.](?P<iso_month>\d{1,2})[-/.](?P<iso_day>\d{1,2}))",
     "relative": f"(?P<relative>{'|'.join(sorted(_RELATIVE, key=len, reverse=True))})",
     "week": r"(?P<week>(?P<week_prefix>(?:上上|下下|上|下|这|本)个?)?的?(?:周|星期|礼拜)(?P<week_day>[1-7日天末]))(?!\d)",
@@ -143,6 +158,8 @@ _ALTERNATION = {
 _RULE = re.compile("|".join(_ALTERNATION.values()))
 _BUILDERS: dict[str, Callable[[re.Match[str], date], Built]] = {
     "iso": _build_iso,
+    "lunar": _build_lunar,
+    "month_edge": _build_month_edge,
     "relative": _build_relative,
     "week": _build_week,
     "month_day": _build_month_day,

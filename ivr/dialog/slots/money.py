@@ -14,11 +14,11 @@ from ivr.dialog.slots.base import BARE, EXPLICIT, GUESS, PART, Parsed, Settings,
 
 _ZH_NUMBER = r"\d+(?:[.点]\d+)?"
 _ZH = re.compile(
-    rf"(?P<main>{_ZH_NUMBER}|半(?=块|元))(?:块钱?|元钱?|圆|rmb|人民币)(?:零|0(?=\d[毛角]))?"
+    rf"(?P<main>{_ZH_NUMBER}|半(?=块|元))(?:块钱?|元钱?|圆|rmb|人民币)(?:0(?P<fen0>\d)(?![\d点百千万毛角分月号日天个年])|零|0(?=\d[毛角]))?"
     rf"(?:(?P<jiao>\d)(?:(?:毛钱?|角)(?:(?P<tail>\d)(?![\d分点月号日]))?|(?![\d分百千万月号日天个年])))?(?:零?(?P<fen>\d{{1,2}})分)?(?P<half>半)?"
     rf"|(?P<jiao_only>\d+)(?:毛钱?|角)(?:(?P<fen_after>\d)分?)?|(?P<fen_only>\d+)分(?!钟|之|机)钱?"
     rf"|(?P<paid>(?<=[了过掉走])(?<=[转汇付花扣打充取存退还].){_ZH_NUMBER})(?![\d点号月日年天个位次笔回遍张台件部条])"
-    rf"|(?P<bare>{_ZH_NUMBER})(?![\d点号月日年天个位])"
+    rf"|(?<![周期拜第])(?P<bare>{_ZH_NUMBER})(?![\d点号月日年天个位])"
 )
 _EN_UNIT = r"dollars?|bucks?|pounds?|quid|euros?|yuan|rmb|renminbi|kuai|usd|gbp|eur|cny"
 _NO_CENTS = r"(?:days?|weeks?|months?|years?|hours?|minutes?|times|o'clock|am|pm|a\.m|p\.m|percent|(?:january|february|march|april|may|june|july|august|september|october|november|december)\b)|%"
@@ -28,7 +28,8 @@ _EN_NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _EN = re.compile(
     rf"\bnot (?P<refused>{_EN_NUMBER}),? (?P<instead>{_EN_NUMBER})(?![\d.])(?! (?:st|nd|rd|th)\b)(?: (?:{_EN_UNIT})\b)?"
     rf"|(?P<spelt>(?<!\d )\d(?: \d){{2,5}})(?!\d)(?! \d)(?: (?:{_EN_UNIT})\b)?"
-    rf"|(?P<sign>[$£€¥]\s*)?(?P<main>{_EN_NUMBER}|\bhalf an?\b|\ban?\b)\s*(?P<unit>{_EN_UNIT})\b(?:\s*(?:and\s+)?(?P<cents>\d{{1,2}})\s*(?:cents?|pence|p|fen)?\b(?!\s*(?:dollars|st|nd|rd|th|{_NO_CENTS})))?"
+    rf"|(?P<sign>[$£€¥]\s*)?(?P<main>{_EN_NUMBER}|\bhalf an?\b|\ban?\b)\s*(?P<unit>{_EN_UNIT})\b(?:\s*(?:and\s+)?(?P<cents>\d{{1,2}})\s*(?:cents?|pence|p|fen)?\b(?!\s*(?:dollars|st|nd|rd|th|{_NO_CENTS}))|(?P<half>\s+and a half\b))?"
+    r"|\b(?:an?\s+)?(?P<note>fiver|tenner)\b"
     rf"|[$£€¥]\s*(?P<symbol>{_EN_NUMBER})"
     rf"|(?P<cents_only>{_EN_NUMBER})\s*(?:cents?|pence|fen)\b|(?P<jiao>\d)\s*(?:jiao|mao)\b(?:\s*(?:and\s+)?(?P<fen>\d)\s*fen\b)?"
     rf"|(?P<first>{_EN_NUMBER})\s+(?P<second>\d{{2}})(?!\s*(?:\d|st\b|nd\b|rd\b|th\b|percent|%))\b(?:\s+(?P<pair_unit>{_EN_UNIT}))?"
@@ -66,7 +67,11 @@ def _covers(source: str, span: tuple[int, int]) -> bool:
 
 def _amounts_zh(match: re.Match[str]) -> list[tuple[float, float]]:
     if match["main"]:
-        value = _number(match["main"]) + int(match["jiao"] or 0) / 10 + int(match["fen"] or match["tail"] or 0) / 100
+        value = (
+            _number(match["main"])
+            + int(match["jiao"] or 0) / 10
+            + int(match["fen0"] or match["fen"] or match["tail"] or 0) / 100
+        )
         return [(value + (0.5 if match["half"] else 0), EXPLICIT)]
     if match["jiao_only"]:
         return [(int(match["jiao_only"]) / 10 + int(match["fen_after"] or 0) / 100, EXPLICIT)]
@@ -83,7 +88,9 @@ def _amounts_en(match: re.Match[str]) -> list[tuple[float, float]]:
     if match["spelt"]:  # "one five oh"
         return [(_number(match["spelt"].replace(" ", "")), PART)]
     if match["main"]:
-        return [(_number(match["main"]) + int(match["cents"] or 0) / 100, EXPLICIT)]
+        return [(_number(match["main"]) + int(match["cents"] or 0) / 100 + (0.5 if match["half"] else 0), EXPLICIT)]
+    if match["note"]:
+        return [({"fiver": 5.0, "tenner": 10.0}[match["note"]], EXPLICIT)]
     if match["symbol"]:
         return [(_number(match["symbol"]), EXPLICIT)]
     if match["cents_only"]:

@@ -11,11 +11,15 @@ _EN = re.compile(
     r"(?P<minus>\b(?:minus|negative)\s+|(?<![\w.])-)?(?P<number>\d+(?:,\d{3})*(?:\.\d+)?)(?P<percent>\s*(?:percent|per cent|%))?(?!\d|st\b|nd\b|rd\b|th\b)"
 )
 _ZH = re.compile(
-    r"(?P<minus>负|零下|(?<!\d)-)?(?P<share>百分之)?(?P<number>\d+(?:[.点]\d+)?)(?P<half>个半)?(?P<percent>%)?"
+    r"(?P<minus>负|[零0]下|(?<!\d)-)?(?P<share>百分之)?(?P<number>\d+(?:[.点]\d+)?)(?:分之(?P<part>\d+))?(?P<half>个半)?(?P<percent>%)?"
 )
 _FEW = {"dozen": 12, "打": 12, "couple": 2, "pair": 2}
-_A_FEW = re.compile(r"\b(?P<half>half )?an? (?P<few>dozen|couple|pair)\b|(?P<count>\d*)(?P<zh>打)(?!电话)")
+_A_FEW = re.compile(
+    r"\b(?P<half>half )?an? (?P<few>dozen|couple|pair)\b|(?P<count>\d*)(?P<half_zh>半?)(?P<zh>打)(?!电话)"
+)
 _HALF = re.compile(r"(?<![\d点])半个|\b(?:a|one) half\b")
+
+_TIMES = re.compile(r"\b(?P<times>once|twice)\b")
 
 
 def parse_number(utterance: Utterance, settings: Settings) -> list[Parsed]:
@@ -25,6 +29,8 @@ def parse_number(utterance: Utterance, settings: Settings) -> list[Parsed]:
     for match in (_ZH if utterance.chinese else _EN).finditer(canonical.text):
         groups = match.groupdict()
         value = float(match["number"].replace(",", "").replace("点", "."))
+        if part := groups.get("part"):
+            value = float(part) / value if value else 0.0  # 三分之一
         value = -value if match["minus"] else value
         value += 0.5 if groups.get("half") else 0
         span = canonical.span(match.start(), match.end())
@@ -32,8 +38,12 @@ def parse_number(utterance: Utterance, settings: Settings) -> list[Parsed]:
         p = EXPLICIT if explicit else BARE if _covers(canonical.source, span) else PART
         found.append(check_range(Parsed(plain_number(value), p, span, explicit=explicit), settings))
     if (few := _A_FEW.search(canonical.text)) and not any(value.p == EXPLICIT for value in found):
-        value = _FEW[few["few"] or few["zh"]] * int(few["count"] or 1) * (0.5 if few["half"] else 1)
+        share = 0.5 if few["half"] or few["half_zh"] else 1
+        value = _FEW[few["few"] or few["zh"]] * int(few["count"] or 1) * share
         found = [check_range(Parsed(plain_number(value), BARE, canonical.span(few.start(), few.end())), settings)]
+    if not found and (times := _TIMES.search(canonical.text)) and _covers(canonical.source, times.span()):
+        count = 1 if times["times"] == "once" else 2
+        found.append(check_range(Parsed(count, BARE, canonical.span(*times.span())), settings))
     if not found and (half := _HALF.search(canonical.text)):
         found.append(check_range(Parsed(0.5, PART, canonical.span(half.start(), half.end())), settings))
     return found

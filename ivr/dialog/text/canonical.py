@@ -14,6 +14,9 @@ from ivr.dialog.text.clean import clean
 from ivr.dialog.text.numbers_en import find_numbers as find_en
 from ivr.dialog.text.numbers_zh import find_numbers as find_zh
 
+_LARGE = frozenset("百千万亿")
+"""A number that ends so is none of a group of digits: 五百六百 are two amounts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Canonical:
@@ -43,7 +46,7 @@ def _replace(source: str, numbers: Iterable[tuple[int, int, str]]) -> Canonical:
     for start, end, digits in numbers:
         out.append(source[at:start])
         spans.extend((i, i + 1) for i in range(at, start))
-        if start and start == at and _apart(source, before, end):
+        if start and start == at and (_apart(source, before, end) or _LARGE & {source[start - 1], source[end - 1]}):
             out.append(" ")
             spans.append((start, start))
         out.append(digits)

@@ -50,7 +50,7 @@ MONTHS = [
     "nov",
     "dec",
 ]
-_REPEATS = {"double": 2, "triple": 3, "treble": 3}
+_REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 _ZEROS = {"oh", "o"}
 _TOKEN = re.compile(r"\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+|[a-z]+(?:'[a-z]+)?")
 
@@ -119,12 +119,15 @@ def _among_digits(tokens: list[Token], at: int) -> bool:
 
 
 def _half_or_couple(tokens: list[Token], at: int) -> tuple[int, str]:
-    """`half a million`, `a couple of hundred`: only before a scale, else they count days, slices, friends."""
+    """`half a million`, `a couple of hundred`, `a quarter million`: only before a scale, else they count days, slices,
+    friends."""
     words = [_word(tokens, at + index) for index in range(4)]
     if words[0] == "half" and words[1] in ("a", "an"):
         count, scale_at = 0.5, at + 2
     elif words[:2] == ["a", "couple"]:
         count, scale_at = 2, at + 2 + (words[2] == "of")
+    elif words[:2] == ["a", "quarter"]:
+        count, scale_at = 0.25, at + 2 + 2 * (words[2:] == ["of", "a"])
     else:
         return at, ""
     scale = 100 if _word(tokens, scale_at) == "hundred" else _scale(tokens, scale_at)

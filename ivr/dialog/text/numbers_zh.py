@@ -15,8 +15,8 @@ _N = "[" + "".join(char for char, value in DIGITS.items() if value) + "]"
 _SECTION = f"(?:{_N}千)?[零〇]?(?:{_N}百)?[零〇]?(?:{_N}?十)?[零〇]?{_N}?"
 _CARDINAL = re.compile(f"(?:(?P<yi>{_SECTION})亿)?[零〇]?(?:(?P<wan>{_SECTION})万)?(?P<rest>{_SECTION})")
 _SHORT = re.compile(f"(?P<unit>[百千万亿])(?P<digit>{_N})$")
-_COUNTED = frozenset("天号月点年")
-"""What is never counted in the short form: 五百三天前 is an amount and a day."""
+_APART = frozenset("天号月点年百千万")
+"""What never follows the short form: 五百三天前 is an amount and a day, 五百六百 are two amounts."""
 _ARABIC = re.compile(
     r"(?P<number>\d+(?:,\d{3})+|\d+)(?P<fraction>\.\d+)?(?:(?P<unit>[十百千万亿])(?P<short>\d)?(?![\d号年月日点]))?"
 )
@@ -24,6 +24,8 @@ _DECIMAL = re.compile(rf"(?P<whole>{_D})点(?P<fraction>{_D}+)(?P<unit>[万亿�
 _RADIO = re.compile(f"(?:{_D}|[洞拐勾])+")
 _RADIO_DIGITS = str.maketrans("洞拐勾", "零七九")
 """How digits are told apart on a bad line; beside plain digits only, for they are words of their own."""
+_ABOUT = re.compile(rf"(?<![十百千万亿几数\d{''.join(DIGITS)}])([百千万])把(?=[块元])")
+"""百把块: about a hundred."""
 _START = re.compile(rf"[\d十廿{''.join(DIGITS)}]")
 _UNIT_VALUES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
@@ -31,15 +33,23 @@ _UNIT_VALUES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_00
 def find_numbers(text: str) -> list[tuple[int, int, str]]:
     """All numbers in `text` as (start, end, digits), left to right. Strings of single digits keep their zeros."""
     text = _RADIO.sub(_plain_digits, text.translate(_FORMAL_UNITS))
+    text = _ABOUT.sub(r"一\1", text)
     found: list[tuple[int, int, str]] = []
-    at = 0
+    at = last = 0
     while match := _START.search(text, at):
         at = match.start()
         end, digits = _read(text, at)
-        if digits:
+        if digits and not _some(text, last, at, end):
             found.append((at, end, digits))
+            last = end
         at = max(end, at + 1)
     return found
+
+
+def _some(text: str, last: int, at: int, end: int) -> bool:
+    """几十, 数百, 十几, 百八十: some, and nobody knows how many. `last` is where the number before ends."""
+    before = text[at - 1 : at] if at > last else ""
+    return (before in ("几", "数", "百") and text[at:end].endswith("十")) or text[end - 1 : end + 1] == "十几"
 
 
 def _plain_digits(match: re.Match[str]) -> str:
@@ -102,7 +112,7 @@ def _read_cardinal(text: str, at: int) -> tuple[int, str]:
         return match.end(), str(DIGITS[whole])
     total = _section(match["yi"]) * 100_000_000 + _section(match["wan"]) * 10_000 + _section(match["rest"])
     short = _SHORT.search(whole)
-    if short and text[match.end() : match.end() + 1] in _COUNTED:  # 五百 + 三天前
+    if short and text[match.end() : match.end() + 1] in _APART:  # 五百 + 三天前, 五百 + 六百
         return match.end() - 1, str(total - DIGITS[short["digit"]])
     if short:  # 三百五: the last digit counts tenths of the unit before it
         digit = DIGITS[short["digit"]]

@@ -14,6 +14,21 @@ NOW = datetime(2026, 11, 22, 10)  # a Sunday
 
 TABLE = {
     "money": """
+百把块 = 100
+千把块钱 = 1000
+几十块 = none
+好几百块 = none
+十几块 = none
+三十几块 = none
+百八十块 = none
+一块零五 = 1.05
+五十块钱零五毛 = 50.5
+五百，不，六百 = 600
+从五百改到六百 = 600
+a dollar and a half = 1.5
+a tenner = 10
+a quarter of a million = 250000
+change it from five hundred to six hundred = 600
 三块五 = 3.5
 三块五毛 = 3.5
 三块五毛二 = 3.52
@@ -139,6 +154,15 @@ a thousand and fifty = 1050
 forty thousand = 40000
 """,
     "date": """
+前儿个 = 2026-11-20
+双十二那天 = 2026-12-12
+农历八月十五 = none
+腊月二十三 = none
+正月初五 = none
+十二月底 = 2026-12-31
+couple days ago = 2026-11-20
+friday before last = 2026-11-13
+first thing monday = 2026-11-23
 今天 = 2026-11-22
 昨天 = 2026-11-21
 前天 = 2026-11-20
@@ -276,6 +300,16 @@ last monday of the month = 2026-11-30
 the eleventh = 2026-12-11
 """,
     "time": """
+半个小时后 = 10:30
+两个半小时以后 = 12:30
+一刻钟之后 = 10:15
+十分钟后 = 10:10
+in half an hour = 10:30
+in an hour and a half = 11:30
+twenty minutes from now = 10:20
+twenty past = none
+quarter past midnight = 00:15
+ten of six = 05:50
 半夜十二点 = 00:00
 下午三点一刻 = 15:15
 下午三点 = 15:00
@@ -376,6 +410,11 @@ one eight hundred five five five one two one two = 18005551212
 oh two oh seven nine four six oh nine five eight = 02079460958
 """,
     "number": """
+半打 = 6
+零下三度 = -3
+四分之一 = 0.25
+十几个 = none
+twice = 2
 两千零五 = 2005
 两千零五十 = 2050
 一万二 = 12000
@@ -433,6 +472,7 @@ twelve hundred = 1200
 two or three = none|2
 """,
     "digits": """
+quadruple five = 5555
 oh two double seven = 0277
 oh two, double seven = 0277
 zero zero one two = 0012
@@ -497,3 +537,24 @@ def _numeric(type: str, way: str) -> bool:
 
 def _shown(value: JsonValue) -> str:
     return str(round(float(value), 4)) if isinstance(value, int | float) else str(value)
+
+
+@pytest.mark.parametrize(
+    ("type", "text", "asked_back"),
+    [
+        ("date", "周三或者周四", True), ("date", "wednesday or thursday", True), ("money", "五百还是六百", True),
+        ("time", "at three or at four", True), ("money", "between three and five hundred", False),
+        ("money", "三到五百", False), ("money", "three or four hundred", False), ("time", "三点到五点", False),
+    ],
+)  # fmt: skip
+def test_two_values_are_none_yet(type: str, text: str, asked_back: bool) -> None:
+    """`A or B?` where two are offered; nothing at all for a range."""
+    values = parse(type, text, script_language(text, ("zh", "en"), "en"), {}, NOW)
+    assert len(values) == 2
+    assert all(value.p < 0.85 and (value.p >= 0.5) == asked_back for value in values)
+
+
+@pytest.mark.parametrize("text", ["monday, no, tuesday", "not monday but tuesday", "周一，不对，周二"])
+def test_a_correction_is_no_choice(text: str) -> None:
+    values = parse("date", text, script_language(text, ("zh", "en"), "en"), {}, NOW)
+    assert [value.value for value in values] == ["2026-11-24"] and values[0].p >= 0.85
