@@ -27,7 +27,7 @@ SCRIPTS: dict[str, tuple[str, ...]] = {
 KEEP = frozenset({
     "open_questions", "confidence", "closed_slots", "out_of_grammar", "digits",
     "understanding", "heard_intents", "understanding_speed",
-    "shared_floor",
+    "routing", "shared_floor",
     "framework_cost", "memory", "replay_speed", "answer_latency", "viewers",
     "barge_in", "false_barge_in", "cut_offs",
     "noise", "peer_turns", "recognition_cost", "concurrency", "dialog_engine", "lint",

@@ -15,6 +15,8 @@ from ivr.errors import TransportError
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _6TO4 = ipaddress.ip_network("2002::/16")
+_NOT_OUTSIDE = tuple(ipaddress.ip_network(text) for text in ("fec0::/10", "3fff::/20"))
+"""Site-local (RFC 3879) and documentation (RFC 9637): the library calls them global."""
 
 
 class AddressRefused(TransportError):
@@ -32,6 +34,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address((int(found) >> 80) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+    if any(found in network for network in _NOT_OUTSIDE):
+        return False
     return found.is_global and not (found.is_multicast or found.is_reserved or found.is_unspecified)
 
 

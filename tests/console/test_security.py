@@ -9,7 +9,9 @@ import pytest
 
 from ivr.console.limits import LimitSettings, LoginLimiter
 from ivr.console.passwords import Passwords, check_password, hash_password
+from ivr.dialog.events import HandoverSlot
 from ivr.errors import InputError
+from ivr.store import records
 from tests.console.lab import HOSTILE, PASSWORD, live, open_console, recorded, token_of
 
 
@@ -186,7 +188,11 @@ async def test_hostile_text_is_text(tmp_path: Path) -> None:
         call = lab.call("c<1>&\"'", HOSTILE)
         call.session.said.append(("caller", HOSTILE))
         await lab.row(call.info.call_id, HOSTILE, **recorded(tmp_path / "calls" / "1"))
-        lab.hand_over(call, summary=HOSTILE, reason=HOSTILE, intent=HOSTILE, tried=(HOSTILE,))
+        await lab.store.write(records.put("caller", {"number": HOSTILE, "name": HOSTILE, "data": {HOSTILE: [HOSTILE]}}))
+        slot = HandoverSlot(HOSTILE, {HOSTILE: HOSTILE}, 0.5, False, (HOSTILE,), 4200)
+        lab.hand_over(
+            call, summary=HOSTILE, reason=HOSTILE, intent=HOSTILE, tried=(HOSTILE,), slots=(slot,), language=HOSTILE
+        )
         await lab.answered(call)
         await lab.console.users.add(HOSTILE, "agent")
         made = await ann.send(

@@ -265,6 +265,7 @@ def test_tickets_are_told(tmp_path: Path) -> None:
         ("224.0.0.1", False), ("255.255.255.255", False), ("240.0.0.1", False), ("::1", False), ("::", False),
         ("fe80::1%eth0", False), ("fd00::1", False), ("::ffff:127.0.0.1", False), ("::ffff:8.8.8.8", True),
         ("64:ff9b::7f00:1", False), ("64:ff9b::808:808", True), ("2002:7f00:1::", False), ("ff02::1", False),
+        ("fec0::1", False), ("3fff::1", False), ("64:ff9b:1::7f00:1", False), ("::127.0.0.1", False),
     ],
 )  # fmt: skip
 def test_which_addresses_are_public(address: str, public: bool) -> None:
@@ -291,6 +292,10 @@ def test_names_are_judged_by_what_is_connected_to() -> None:
     run(main)
 
 
+SPELLINGS = ("2130706433", "0x7f000001", "0177.0.0.1", "127.1")
+"""Ways to write 127.0.0.1 that the system's resolver understands; the HTTP client refuses some before we do."""
+
+
 @pytest.mark.parametrize(
     ("url", "error"),
     [
@@ -300,6 +305,7 @@ def test_names_are_judged_by_what_is_connected_to() -> None:
             "127.0.0.1 is no public address (name it in webhooks.private if it is meant)",
         ),
         ("https://[::1]:{port}/hook", "::1 is no public address (name it in webhooks.private if it is meant)"),
+        *((f"https://{host}:{{port}}/hook", host) for host in SPELLINGS),
     ],
 )
 def test_a_private_address_is_never_asked(tmp_path: Path, url: str, error: str) -> None:
@@ -313,16 +319,16 @@ def test_a_private_address_is_never_asked(tmp_path: Path, url: str, error: str) 
             config = WebhookConfig.model_validate(
                 {
                     "endpoints": {"crm": {"url": url.format(port=port), "secret": SECRET}},
-                    "hosts": ["internal.example", "127.0.0.1", "::1"],
+                    "hosts": ["internal.example", "127.0.0.1", "::1", *SPELLINGS],
                 }
             )
             hooks = Webhooks(config, s.store, resolver=Inside)
             await s.tell()
             (message,) = await hooks.outbox.take()
             await hooks.send(message)
-            assert (await s.rows())[0].error == error
-            assert s.receiver.got == []
             await hooks.close()
+            assert error in (await s.rows())[0].error
+            assert s.receiver.got == []
 
     run(main)
 
