@@ -55,6 +55,7 @@ class FloorMachine(RuleBasedStateMachine):
                 assert not any(agent == command.agent for _, agent in self.ringing), "an agent is offered twice"
                 assert command.agent not in self.talking, "an agent who talks is offered a call"
                 assert command.agent not in self.engaged, "an agent on a colleague's call is offered one"
+                self.nobody_comes_before(command)
                 self.ringing.add((command.call_id, command.agent))
             elif isinstance(command, Withdraw):
                 self.ringing.discard((command.call_id, command.agent))
@@ -73,6 +74,13 @@ class FloorMachine(RuleBasedStateMachine):
                 assert isinstance(command, Tell)
                 assert command.position >= 1
                 assert command.wait_s >= 0
+
+    def nobody_comes_before(self, offer: Offer) -> None:
+        """Whoever waits on could not be served by this agent, or comes later."""
+        rank = self.floor.calls[offer.call_id].rank
+        for group in self.floor._groups.values():
+            if offer.agent in group.eligible and group.line:
+                assert group.line.head > (rank, offer.call_id), "a caller who comes first was passed over"
 
     @rule(
         target=calls,
@@ -203,6 +211,7 @@ class FloorMachine(RuleBasedStateMachine):
         for call_id, call in self.floor.calls.items():
             assert (call.state is CallState.TALKING) == (self.open[call_id] == "talking")
             assert set(call.offered) == {agent for ringing, agent in self.ringing if ringing == call_id}
+            assert (call.state in (CallState.OFFERED, CallState.TRANSFERRING)) == bool(call.offered)
             if call.state in (CallState.WAITING, CallState.OFFERED):
                 assert self.floor.next_at() is not None, "a wait without a bound"
         lines = sorted(call_id for line in self.floor._lines.values() for call_id in line.ids())

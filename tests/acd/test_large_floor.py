@@ -1,4 +1,4 @@
-"""Five thousand callers, three hundred agents, several queues and skills: the rules hold at every step of the day."""
+"""Ten thousand callers, three hundred agents, several queues and skills: the rules hold at every step of the day."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ivr.acd.waiting import Arrival, CallState
 
 QUEUES = ("cards", "loans", "care")
 SKILLS = ("zh", "en", "gold")
+CALLERS = 10_000
 
 
 class Watched(Simulation):
@@ -78,15 +79,15 @@ def test_the_rules_hold_all_day() -> None:
         for n in range(300)
     )  # fmt: skip
     load = Load(calls_per_hour=300 * 3600 / 240 * 0.98, patience_s=400, answer_s=3.0, no_answer=0.1)
-    run = Watched(FloorConfig(queues, agents, tell_every_s=60), load, 5_000, 11)
+    run = Watched(FloorConfig(queues, agents, tell_every_s=60), load, CALLERS, 11)
     run.run()
     floor = run.floor
     assert floor.calls == {}, "somebody is still on the floor"
     assert run.ringing == {}
     figures = floor.figures.values()
-    assert sum(f.offered for f in figures) == 5_000
+    assert sum(f.offered for f in figures) == CALLERS
     assert sum(f.answered for f in figures) == len(run.served)
-    assert sum(f.answered + f.abandoned for f in figures) == 5_000, "somebody was lost"
+    assert sum(f.answered + f.abandoned for f in figures) == CALLERS, "somebody was lost"
     states = floor.roster.states()
     assert states[AgentState.RINGING] == states[AgentState.BUSY] == 0
     assert not any(call.state is CallState.OFFERED for call in floor.calls.values())
