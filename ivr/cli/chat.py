@@ -130,6 +130,9 @@ def _show(simulator: Simulator, exchange: Exchange, *, why: bool) -> None:
         print(f"bot> {said.text}")
     for call in exchange.calls:
         print(f"     [{call.name} {dict(call.args)}]")
+    for decision in exchange.decisions:
+        if decision.rule.startswith("13 call: ") and (reason := decision.detail.get("detail")):
+            print(f"     [{decision.detail.get('action')} failed: {reason}]")
     for handover in exchange.handovers:
         print(f"     [hand-over to {handover.queue}: {handover.reason}; /queue answered plays the human]")
     if simulator.ended is not None:

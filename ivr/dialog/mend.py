@@ -26,6 +26,8 @@ _PATHS = frozenset({"E04", "E07"})
 """Codes about the ways through a flow: nothing can be said where a step or its `next` is missing."""
 _WHOLE = frozenset({"W03", "W04", "W13", "W25"})
 """Codes about the hotline as a whole."""
+_PRESENT = frozenset({"E02", "E14", "E18", "E20", "W30", "W31", "W32"})
+"""Codes about what is there twice, out of order or refused: nothing that is missing can cause them."""
 
 NodeT = TypeVar("NodeT", bound=Node)
 _Path = tuple[str | int, ...]
@@ -71,7 +73,7 @@ def words_of_text(raw: bytes) -> Iterator[str]:
 
 def follows(problem: Problem, problems: Problems) -> bool:
     """True for a problem that may only be there because of what could not be read."""
-    if not problems.lost:
+    if not problems.lost or problem.code in _PRESENT:
         return False
     if problem.code in _WHOLE or (problem.code in _PATHS and problem.file in problems.mended_files):
         return True

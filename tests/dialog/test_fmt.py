@@ -17,6 +17,7 @@ from ivr.dialog.source import read_yaml
 from ivr.errors import DialogError
 
 HARBOUR = Path(__file__).parent / "fixtures" / "harbour"
+PACKS = Path(__file__).parents[2] / "dialogs"
 
 
 def tidy(text: str, file: str = "flows/a.yaml") -> str:
@@ -128,3 +129,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "fees.yaml:1:5 E24" in capsys.readouterr().out
     assert main(["fmt", str(tmp_path / "none")]) == 1
     assert "does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("pack", sorted(path.parent.name for path in PACKS.glob("*/hotline.yaml")))
+def test_the_packs_are_in_their_one_form(pack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fmt", "--check", str(PACKS / pack)]) == 0, capsys.readouterr().out

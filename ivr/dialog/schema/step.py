@@ -226,8 +226,10 @@ def _check_verb(data: Any) -> Any:
     if len(verbs) > 1:
         raise problem(f"a step with {' and '.join(f'`{verb}`' for verb in verbs)}", "one verb a step: split it", "E26")
     if not verbs and "next" not in data:
-        own = [key for key in data if key not in {"id", "if", "catch", "listen", "tags"}]
-        hint = did_you_mean(own[0], VERBS) if own else "verbs: " + ", ".join(VERBS)
+        own = [str(key) for key in data if key not in {"id", "if", "catch", "listen", "tags"}]
+        hint = "verbs: " + ", ".join(VERBS)
+        if own:
+            hint = StepBase.hint_for(own[0]) or did_you_mean(own[0], VERBS)
         raise problem("a step without a verb", hint, "E26")
     return data
 

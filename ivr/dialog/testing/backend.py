@@ -43,7 +43,7 @@ class GivenBackend:
         if action.name not in self._given:
             if self._otherwise is not None:
                 return self._otherwise.reply(action)
-            return Reply(None, "http", f"the test gives no answer for {action.name}")
+            return Reply(None, "http", f"`given` has no answer for {action.name}")
         answer = self._given[action.name]
         count = self._calls.get(action.name, 0)
         self._calls[action.name] = count + 1

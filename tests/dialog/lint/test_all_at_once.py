@@ -69,3 +69,14 @@ def test_a_faulty_key_of_hotline_yaml_hides_nothing() -> None:
 def test_every_tab_of_an_indentation() -> None:
     text = "flow: x\nsteps:\n\t- {end: {}}\n  - {say: {en: a, zh: 好}}\n\t- {end: {}}\n"
     assert [(line, code) for _, line, code in places({"flows/x.yaml": text})] == [(3, "E24"), (5, "E24")]
+
+
+def test_what_is_there_twice_is_reported_though_its_name_stands_in_an_unreadable_part() -> None:
+    text = (
+        "flow: extra\nsteps:\n  - {id: one, say: {en: a, zh: 好}}\n  - {id: one, say: {en: '{{ one() }}', zh: 好}}\n"
+        "  - {id: three, goto: one}\n  - {end: {}}\n"
+    )
+    files = {**SOUND, "flows/extra.yaml": text.encode(), "flows/lost.yaml": b"one: [\n"}
+    found = [each for each in lint_files(files) if each.file == "flows/extra.yaml" and each.severity == "error"]
+    assert [(each.line, each.code) for each in found] == [(4, "E02"), (4, "E20"), (5, "E26")]
+    assert found[2].hint == "did you mean `next`?"

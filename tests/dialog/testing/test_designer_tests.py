@@ -269,6 +269,15 @@ class TestCommandLine:
         assert "bot> We have three." in out
         assert out.rstrip().endswith("[resolved]")
 
+    def test_chat_tells_what_failed(
+        self, shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given = shop / "given.yaml"
+        given.write_text("queues: {}\n")
+        monkeypatch.setattr("sys.stdin", io.StringIO("#12\n"))
+        main(["chat", str(shop), "--given", str(given)])
+        assert "[stock.find failed: `given` has no answer for stock.find]" in capsys.readouterr().out
+
     def test_chat_whose_input_ends(
         self, shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
