@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Callable, Mapping
 
 from ivr.dialog.events import JsonValue
 from ivr.errors import ActionError
+
+MAX_DEPTH = 40
+"""Of lists and objects inside each other."""
 
 
 def _is_date(value: JsonValue) -> bool:
@@ -57,13 +61,29 @@ def check_reply(name: str, reply: JsonValue, returns: Mapping[str, str]) -> dict
         value = reply[field]
         if value is not None and not _TYPES.get(type_name, _TYPES["any"])(value):
             raise ActionError("data", f"action {name}: field {field!r} is {_kind(value)}, not {type_name}")
+        if fault := _fault(value):
+            raise ActionError("data", f"action {name}: field {field!r} holds {fault}, which is not JSON")
         checked[field] = value
     return checked
 
 
-def _kind(value: JsonValue) -> str:
+def _fault(value: object, depth: int = 0) -> str:
+    """What in a value cannot be kept as JSON, journalled in UTF-8 and replayed; empty when all of it can."""
+    if depth > MAX_DEPTH:
+        return f"more than {MAX_DEPTH} levels"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, str):
+        return "half a surrogate pair" if any("\ud800" <= char <= "\udfff" for char in value) else ""
+    if isinstance(value, list):
+        return next((fault for each in value if (fault := _fault(each, depth + 1))), "")
+    if isinstance(value, dict):
+        return next((fault for pair in value.items() for each in pair if (fault := _fault(each, depth + 1))), "")
+    return "" if value is None or isinstance(value, bool | int | float) else _kind(value)
+
+
+def _kind(value: object) -> str:
     if value is None:
         return "null"
-    return {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}[
-        type(value)
-    ]
+    known = {bool: "a boolean", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
+    return known.get(type(value), f"a {type(value).__name__}")

@@ -85,6 +85,8 @@ def _check_announcement(value: JsonValue) -> None:
         raise InputError("overlay: announcement needs a text by language: {en: ..., zh: ...}")
     if any(len(str(text)) > _MAX_TEXT for text in texts.values()):
         raise InputError(f"overlay: an announcement has at most {_MAX_TEXT} characters")
+    if any("{{" in str(text) for text in texts.values()):
+        raise InputError("overlay: an announcement is said as it stands: no {{ }}")
 
 
 def _check_hours(value: JsonValue) -> None:
@@ -152,7 +154,7 @@ class OverlayFile:
         except InputError as error:
             raise InputError(f"{self.path}: {error}") from None
         except (ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{self.path}: damaged: {error}") from None
+            raise InputError(f"{self.path}: damaged: {error}; mend it, or delete it to begin anew") from None
 
     def in_force(self, now: datetime.datetime) -> Overlay:
         return Overlay(tuple(entry for entry in self.read() if entry.in_force(now)))

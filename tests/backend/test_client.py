@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from ivr.backend.client import MAX_REPLY_BYTES, BackendClient
+from ivr.backend.reply import check_reply
 from ivr.backend.request import Environment, build_request
 from ivr.dialog.schema.action import Action
 from ivr.errors import ActionError, ConfigError
@@ -92,6 +94,7 @@ def test_a_backend_that_hangs_is_a_timeout() -> None:
         (b'{"name": 5}', "field 'name' is a number, not text"),
         (b"{}", "the answer has no field 'name'"),
         (b'{"name": NaN}', "NaN is not JSON"),
+        (b'{"name": "\\ud800"}', "field 'name' holds half a surrogate pair, which is not JSON"),
         (b"[" * 100_000, "the answer is not JSON"),
         (b'{"name": "' + b"x" * MAX_REPLY_BYTES + b'"}', "larger than"),
         (b"\xff\xfe\x00", "the answer is not JSON"),
@@ -201,3 +204,27 @@ def test_headers_take_no_line_breaks_and_missing_settings_are_named(tmp_path: Pa
     (tmp_path / "bank").write_text("from-file\n")
     assert build_request("a", action(auth="bank"), {}, environment, "").headers["Authorization"] == "Bearer from-file"
     assert build_request("a", action(url="${B:-http://b}/x"), {}, environment, "").url == "http://b/x"
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"),
+    [
+        (float("inf"), "inf"), ([1, {"a": float("nan")}], "nan"), ({"a": {1, 2}}, "a set"), (b"x", "a bytes"),
+        ({"\udcff": 1}, "half a surrogate pair"),
+    ],
+)  # fmt: skip
+def test_what_is_not_json_is_a_data_error(value: Any, holds: str) -> None:
+    """Journals are JSON in UTF-8, and calls replay from them. `1e999` is read as infinity, functions give anything."""
+    with pytest.raises(ActionError, match=f"field 'x' holds {holds}, which is not JSON") as caught:
+        check_reply("a", {"x": value}, {"x": "any"})
+    assert caught.value.kind == "data"
+
+
+def test_a_function_that_returns_no_object() -> None:
+    with pytest.raises(ActionError, match="the answer is a date, not an object"):
+        check_reply("a", datetime.date(2026, 1, 1), {"x": "date"})  # type: ignore[arg-type]
+    deep: Any = []
+    for _ in range(50):
+        deep = [deep]
+    with pytest.raises(ActionError, match="more than 40 levels"):
+        check_reply("a", {"x": deep}, {"x": "list"})

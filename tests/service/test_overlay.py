@@ -69,6 +69,7 @@ def test_setting_replaces_and_clearing_takes_away(tmp_path: Path) -> None:
         ("announcement", "", {}, "needs a text by language"),
         ("announcement", "", {"en": " "}, "needs a text by language"),
         ("announcement", "", {"en": "a" * 501}, "at most 500 characters"),
+        ("announcement", "", {"en": "Hi {{ x }}"}, "said as it stands"),
         ("hours", "cards", 9, "hours are open, closed or like"),
         ("hours", "cards", "9 to 5", "hours: '9 to 5' is no span of time"),
         ("threshold", "", 0.5, "from -0.3 to 0.3, not 0.5"),
