@@ -96,9 +96,9 @@ def _table(args: argparse.Namespace, needed: int, rows: list[tuple[Staffing, Res
         f"{args.calls_per_hour:g} calls an hour, {args.talk + args.wrap_up:g} s each: {load:.1f} erlang. "
         f"{args.service_level:.0%} within {args.threshold:g} s needs {needed} agents."
     )
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1))  # fits 80 columns
     pairs = ("busy", "P(wait)", "ASA s", "in time")
-    for heading in ("agents", *(name for pair in pairs for name in (pair, "sim.")), "left", "est. off"):
+    for heading in ("agents", *(name for pair in pairs for name in (pair, "sim.")), "left", "off s"):
         table.add_column(heading, justify="right", no_wrap=True)
     for formula, result in rows:
         table.add_row(
@@ -111,7 +111,7 @@ def _table(args: argparse.Namespace, needed: int, rows: list[tuple[Staffing, Res
     console.print(table)
     console.print(
         "busy: share of the time; P(wait): share who wait; ASA: mean wait; left: hung up; sim.: the floor simulated; "
-        "est. off: mean error of the wait told, s",
+        "off: mean error of the wait told",
         style="dim",
     )
     if args.patience is not None or args.wrap_up or args.no_answer or args.answer_after:

@@ -12,6 +12,7 @@ from ivr.acd.config import ANY_SKILL, MAX_LEVEL, AgentConfig, FloorConfig, Overf
 from ivr.acd.hours import OpeningHours
 from ivr.errors import ConfigError
 from ivr.store.ticket_fields import TicketField
+from ivr.transport.sip.uri import escape_user
 
 Seconds = Annotated[float, Field(ge=0)]
 
@@ -93,6 +94,10 @@ class DeskConfig(_Section):
     )
     user: str = Field(default="", description="Account at the agents' PBX, where it asks for one.")
     password: str = Field(default="", repr=False, description="Its password.")
+
+    def caller_uri(self, caller: str) -> str:
+        """As whom agents see a call come: empty = as ours. A caller may be called anything, so it is escaped."""
+        return f"sip:{escape_user(caller)}@{self.from_domain}" if self.from_domain and caller else ""
 
 
 NUMBER_PART = "{number}"

@@ -90,7 +90,7 @@ class Reception:
         try:
             return await dialer.dial(
                 target, media.local, headers=headers, timeout_s=RING_S,
-                from_uri=f"sip:{caller}@{config.from_domain}" if config.from_domain and caller else "",
+                from_uri=config.caller_uri(caller),
                 credentials=Credentials(config.user, config.password) if config.user else None,
             )  # fmt: skip
         except CallFailed as error:

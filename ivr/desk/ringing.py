@@ -136,7 +136,7 @@ class Ringer:
     async def _dial(self, ring: Ring, media: AgentMedia) -> AgentCall | None:
         """None when the agent does not come to the phone, which the floor then knows."""
         config, caller = self._config, ring.info.caller
-        from_uri = f"sip:{caller}@{config.from_domain}" if config.from_domain and caller else ""
+        from_uri = config.caller_uri(caller)
         credentials = Credentials(config.user, config.password) if config.user else None
         headers: tuple[tuple[str, str], ...] = (("X-Call-Id", ring.info.call_id), ("X-Queue", ring.queue))
         dialer: Dialer = self._sip

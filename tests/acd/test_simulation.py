@@ -82,6 +82,7 @@ def test_same_seed_same_figures(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["acd", "simulate", "--calls", "500", "--patience", "60"]) == 0
     out = capsys.readouterr().out
+    assert "…" not in out, "wider than 80 columns"
     assert "120 calls an hour, 240 s each: 8.0 erlang. 80% within 20 s needs 11 agents." in out
     assert "Erlang C knows no patience" in out
 

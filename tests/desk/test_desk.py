@@ -22,6 +22,7 @@ from ivr.errors import ConfigError, SipError
 from ivr.store.database import sqlite_url
 from ivr.store.store import Store
 from ivr.transport.sip.events import MediaChanged, ReferOutcome, ReferStatus
+from ivr.transport.sip.uri import parse_uri
 from tests.fakes.desk import MEDIA, FakeDriver, FakeLegs, FakeLine, FakeSip
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
@@ -79,6 +80,16 @@ def handover(queue: str = "default", **fields: Any) -> EnterQueue:
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    "caller", ["13800138000", "+86 10 5555", "=cmd|' /C calc'!A0<b>", "a@b:c", "张三", "\r\nVia: x", "%"]
+)
+def test_agents_see_any_caller(caller: str) -> None:
+    """Whatever a caller's phone calls itself, the agent's phone can be rung, and shows just that."""
+    uri = parse_uri(DeskConfig(from_domain="hotline.example").caller_uri(caller))
+    assert (uri.scheme, uri.user, uri.host, uri.params, uri.headers) == ("sip", caller, "hotline.example", {}, {})
+    assert DeskConfig().caller_uri(caller) == ""
 
 
 def test_a_human_answers_and_hangs_up() -> None:
