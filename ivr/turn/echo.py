@@ -4,6 +4,9 @@ Hybrid and speaker-phone echo is a delayed, quieter copy of what we send. Its en
 guard correlates the two energy envelopes over the last second at delays of 0..400 ms; where they agree it knows the
 echo's loss, and a block no louder than the expected echo is not the caller. With no echo on the line it never
 interferes.
+
+Callers move with us, too: we stop because they speak, and soon after they stop. So only what is heard while we speak
+is evidence, each time anew; and an echo that does not come when we speak is one no more.
 """
 
 from __future__ import annotations
@@ -11,8 +14,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ivr.audio.frame import FRAME_MS
+
+Levels = npt.NDArray[np.float64]
+
+_LOUD_DBFS = -45.0
+"""What we say above this is louder on its way back than a line's noise."""
+_ABSENT_BLOCKS = 300 // FRAME_MS
+"""So much of it without an echo refutes one."""
+_PAUSE_BLOCKS = 100 // FRAME_MS
+"""We still speak in a pause between words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,8 @@ class EchoSettings:
     """So much sound within the last second that no echo can be: somebody speaks. Less is what a room adds to ours."""
     tail_ms: int = 200
     """A room holds a sound for so long: for judging what is past; a live block is compared with 60 ms."""
+    absent_db: float = 10.0
+    """What comes back while we speak lies so far below the expected echo: there is none."""
     audible_dbfs: float = -55.0
     """What is quieter is neither a caller nor an echo that a recogniser would hear."""
 
@@ -52,6 +67,8 @@ class EchoGuard:
         line has become known, of what went by before: an echo's first words come later than that. From then on each
         block is judged as it comes, which is kinder to soft callers."""
         self._known_at = 0
+        self._quiet = 0
+        """Blocks since we sent anything that could echo."""
 
     def update(self, heard_dbfs: float, sent_dbfs: float) -> bool:
         """Take one block's levels; True if the block is no more than our own echo."""
@@ -61,7 +78,10 @@ class EchoGuard:
         self._heard[-1] = heard_dbfs
         self._position += 1
         loudest = float(self._sent[-self._delays :].max())
-        if self._position % 5 == 0 and loudest >= self.settings.quietest_prompt_dbfs:
+        self._quiet = 0 if sent_dbfs >= self.settings.quietest_prompt_dbfs else self._quiet + 1
+        if self._quiet >= self._delays:
+            self._sent[:], self._heard[:] = -90.0, -90.0
+        if self._position % 5 == 0 and self._quiet < _PAUSE_BLOCKS:
             self._estimate()
         new = self._position - self._known_at <= self._window
         self.only_echo = self.loss_db is not None and new and self._explained(self.loss_db)
@@ -98,12 +118,21 @@ class EchoGuard:
         agreement = (sent @ centred) / norms
         best = int(agreement.argmax())
         if agreement[best] < self.settings.correlation:
+            self._doubt(rows[len(rows) - 1 - self.delay_blocks])
             return
         self.delay_blocks = len(agreement) - 1 - best
-        loud = rows[best] > -45.0
+        loud = rows[best] > _LOUD_DBFS
         if int(loud.sum()) < 8:
             return
         loss = float(np.median((rows[best] - heard)[loud]))
         if loss >= 3.0:  # nearer than that it is a loop or the caller himself, not line echo
             self._known_at = self._position if self.loss_db is None else self._known_at
             self.loss_db = loss if self.loss_db is None else 0.7 * self.loss_db + 0.3 * loss
+
+    def _doubt(self, sent: Levels) -> None:
+        """Nothing agrees: is there still an echo of the loss that is known? `sent` is ours at its delay."""
+        loud = sent > _LOUD_DBFS
+        if self.loss_db is None or int(loud.sum()) < _ABSENT_BLOCKS:
+            return
+        if float(np.median((sent - self._heard)[loud])) > self.loss_db + self.settings.absent_db:
+            self.loss_db = None
