@@ -7,7 +7,8 @@ five utterances a call. Ours is the session on the sample clock with a streaming
 with 120 ms) and the end-of-turn model where it is fetched. Beside it endpointers of a fixed silence: one on the very
 track of voice that our session heard, so that nothing but the policy differs, and one on Silero's. Delay is from the
 caller's last sound to the committed turn (ours) or the decision (fixed). A turn is cut off when it was committed before
-his last sound; `merged` are those of them that the session took back when he went on.
+his last sound; `merged` are those of them that the session took back when he went on, so that the whole was read as
+one; `not taken back` are the utterances that lost a part.
 """
 
 from __future__ import annotations
@@ -122,16 +123,19 @@ def session_call(
     return hold(shell, caller(utterances), background=noise, limit_s=600)
 
 
-def judged(held: Held, merged_ms: int = 800) -> list[dict[str, Any]]:
-    """What the session did with each utterance."""
-    commits = [event.at for event in held.journal if event.kind == "turn.commit"]
-    reopened = [event.at for event in held.journal if event.kind == "turn.reopened"]
+def judged(held: Held) -> list[dict[str, Any]]:
+    """What the session did with each utterance. A cut is merged when its turn was taken back before the next one."""
+    marks = [(event.at, event.kind) for event in held.journal if event.kind in {"turn.commit", "turn.reopened"}]
     found = []
-    for begin, end in spans(held):
-        early = [at for at in commits if begin < at < end]
-        late = [at for at in commits if at >= end]
-        merged = sum(any(at < back <= at + to_samples(merged_ms + 400) for back in reopened) for at in early)
-        found.append({"cuts": len(early), "merged": merged, "delay_ms": to_ms(late[0] - end) if late else None})
+    places = spans(held)
+    for (begin, end), following in zip(places, [*(begin for begin, _ in places[1:]), len(held.caller)], strict=True):
+        early = [index for index, (at, kind) in enumerate(marks) if kind == "turn.commit" and begin < at < end]
+        late = [at for at, kind in marks if kind == "turn.commit" and end <= at < following]
+        merged = sum(kind == "turn.reopened" for index in early for _, kind in marks[index + 1 : index + 2])
+        lost = len(early) > merged
+        found.append({
+            "cuts": len(early), "merged": merged, "lost": lost, "delay_ms": to_ms(late[0] - end) if late else None
+        })  # fmt: skip
     return found
 
 
@@ -155,7 +159,7 @@ def fixed(held: Held, voiced: Sequence[bool], silence_ms: int) -> list[dict[str,
                 delay = to_ms(now - end)
                 break
             cuts += 1
-        found.append({"cuts": cuts, "merged": 0, "delay_ms": delay})
+        found.append({"cuts": cuts, "merged": 0, "lost": cuts > 0, "delay_ms": delay})
     return found
 
 
@@ -177,7 +181,8 @@ def silero_track(held: Held) -> list[bool]:
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     delays = sorted(one["delay_ms"] for one in rows if one["delay_ms"] is not None)
     return {
-        "n": len(rows), "cut_off": sum(one["cuts"] > 0 for one in rows), "cuts": sum(one["cuts"] for one in rows),
+        "n": len(rows), "cut_off": sum(one["cuts"] > 0 for one in rows),
+        "not_taken_back": sum(one["lost"] for one in rows), "cuts": sum(one["cuts"] for one in rows),
         "merged": sum(one["merged"] for one in rows), "mean_ms": round(statistics.mean(delays)) if delays else None,
         "median_ms": round(statistics.median(delays)) if delays else None,
         "p95_ms": delays[-(-95 * len(delays) // 100) - 1] if delays else None,
@@ -218,12 +223,13 @@ def main() -> None:
     print(file=sys.stderr)
     rows["all"] = {name: [one for kind in rows.values() for one in kind[name]] for name in rows["sentence"]}
     table = {kind: {name: summary(found) for name, found in own.items()} for kind, own in rows.items()}
-    print(f"{before}\n{'':22} {'':22} utterances  cut off  (cuts, merged)   delay mean  median     p95  no end")
+    print(f"{before}\n{'':45} utterances  cut off  not taken back  (cuts, merged)   delay mean  median     p95  no end")
     for kind, own in table.items():
         for name, one in own.items():
             print(
-                f"{kind:22} {name:22} {one['n']:10}  {one['cut_off']:7}  ({one['cuts']:4}, {one['merged']:6})"
-                f"   {one['mean_ms']!s:>10}  {one['median_ms']!s:>6}  {one['p95_ms']!s:>6}  {one['no_end']:6}"
+                f"{kind:22} {name:22} {one['n']:10}  {one['cut_off']:7}  {one['not_taken_back']:14}"
+                f"  ({one['cuts']:4}, {one['merged']:6})   {one['mean_ms']!s:>10}  {one['median_ms']!s:>6}"
+                f"  {one['p95_ms']!s:>6}  {one['no_end']:6}"
             )
     if options.json:
         whole = {"when": time.strftime("%Y-%m-%d"), "before": before, "after": load(), "table": table}

@@ -167,7 +167,7 @@ class CallSection(_Section):
         description="Model that hears whether an open answer sounds finished; `auto`: Smart Turn where it is fetched.",
     )
     likely_ms: int = Field(
-        default=500, ge=150, le=3000, description="Silence that ends an open answer which sounds finished (ms)."
+        default=600, ge=150, le=3000, description="Silence that ends an open answer which sounds finished (ms)."
     )
     echo_cancellers: dict[Literal["sip", "webrtc"], str] = Field(
         default_factory=dict,

@@ -86,7 +86,7 @@ def test_tables_and_lists_come_from_the_file(tmp_path: Path) -> None:
                                                         "40 (given: -1)"),
         ("[call]\nspeculate_ms = 300\n", ":2", "call.speculate_ms: 300 is longer than complete_ms (200): nothing could "
                                                "be worked out before a complete answer ends"),
-        ("[call]\nincomplete_max_ms = 400\n", ":1", "call.likely_ms: 500 is longer than incomplete_max_ms (400): "
+        ("[call]\nincomplete_max_ms = 400\n", ":1", "call.likely_ms: 600 is longer than incomplete_max_ms (400): "
                                                     "a finished answer would be waited for longer than an unfinished "
                                                     "one"),
         ('[[desk.agents]]\nname = "A"\nuri = "sip:a@b"\n[[desk.agents]]\nname = "Ann"\n', ":4",

@@ -32,12 +32,13 @@ class CallSettings:
     """Whether there is an end-of-turn model to ask."""
     judge_ms: int = 120
     """Silence after an open question's answer at which that model is asked."""
-    likely: float = 0.9
-    """Its probability from which `likely_ms` of silence is enough: below, too many who pause are cut."""
-    likely_ms: int = 500
+    likely: float = 0.5
+    """Its probability from which `likely_ms` of silence is enough. It is asked once, early: a longer silence makes it
+    surer of the end, and no more often right."""
+    likely_ms: int = 600
     """Silence that ends an open answer which sounds finished."""
     unlikely: float = 0.3
-    """Its probability up to which twice `end_silence` is waited for."""
+    """Its probability up to which nine quarters of `end_silence` are waited for."""
     streams: frozenset[str] = frozenset()
     """Languages whose recogniser tells words as they are spoken: there voice without any stops no prompt. One that is
     seen to do so counts from then on."""

@@ -11,11 +11,25 @@ from ivr.dialog.slots.yes_no import polarity
 from ivr.dialog.understanding.backchannel import is_backchannel
 from ivr.turn.endpoint import Completeness
 
-_DANGLING = {
-    "en": ("and", "or", "but", "because", "so", "the", "a", "my", "to", "for", "with", "um", "uh", "is", "it's", "i"),
-    "zh": ("然后", "那个", "就是", "因为", "所以", "但是", "还有", "我的", "我要", "我想", "这个", "呃", "嗯那"),
-}
+_DANGLING_EN = frozenset((
+    "a", "an", "the", "my", "your", "our", "his", "her", "their", "this", "some", "another", "and", "or", "but",
+    "because", "so", "if", "when", "then", "than", "as", "of", "in", "on", "at", "to", "for", "from", "by", "with",
+    "into", "about", "i", "we", "they", "he", "she", "i'd", "i'll", "i'm", "i've", "it's", "is", "am", "are", "was",
+    "were", "have", "has", "had", "can", "could", "would", "should", "will", "do", "does", "did", "want", "need",
+    "um", "uh",
+))  # fmt: skip
+_DANGLING_ZH = (
+    "然后", "那个", "就是", "因为", "所以", "但是", "还有", "我的", "我要", "我想", "这个", "呃", "嗯那",
+    "或者", "而且", "不过", "如果", "关于", "我是", "帮我", "请问", "想问", "把", "跟", "从",
+)  # fmt: skip
 """Last words after which nobody has finished."""
+_LIKE_DIGITS = frozenset(("a", "the", "to", "for", "i"))
+"""What an eight, two, four or five is misheard as: after digits these do not dangle."""
+_LEADING = frozenset((
+    "is", "it's", "are", "number", "code", "in", "with", "yes", "yeah", "okay", "so", "um", "uh", "no", "not", "sorry",
+    "have", "got", "that's",
+))  # fmt: skip
+"""Before the first digit; another word there was a digit, most likely: short ones are misheard at an onset."""
 _MAYBE_MORE = frozenset({"number", "money", "time", "choice", "phone"})
 """Types whose value may stand at the start of a longer one ("fifteen" of "fifteen hundred")."""
 
@@ -38,9 +52,10 @@ class SpokenWords:
         if not text:
             return Completeness.OPEN
         language = expectation.language[:2]
-        if _dangles(text, language):
-            return Completeness.INCOMPLETE
         asked = next((slot for slot in expectation.slots if slot.name == expectation.asked), None)
+        digits = expectation.mode == "ask" and asked is not None and asked.type == "digits"
+        if _dangles(text, language, _LIKE_DIGITS if digits else frozenset()):
+            return Completeness.INCOMPLETE
         yes_no = expectation.mode in {"confirm", "guess"} or (asked is not None and asked.type == "yes_no")
         if yes_no and expectation.mode != "route":
             return _yes_no(text, language)
@@ -49,11 +64,11 @@ class SpokenWords:
         return Completeness.OPEN
 
 
-def _dangles(text: str, language: str) -> bool:
-    words = _DANGLING.get(language, ())
+def _dangles(text: str, language: str, but: frozenset[str]) -> bool:
     if language == "zh":
-        return text.endswith(words)
-    return text.rsplit(None, 1)[-1] in words
+        return text.endswith(_DANGLING_ZH)
+    last = text.rsplit(None, 1)[-1]
+    return language == "en" and last in _DANGLING_EN and last not in but
 
 
 def _yes_no(text: str, language: str) -> Completeness:
@@ -74,13 +89,34 @@ def _slot(text: str, language: str, slot: SlotExpectation) -> Completeness:
 
 
 def _digits(text: str, language: str, length: tuple[int, int]) -> Completeness:
-    values = _values("digits", text, language)
-    count = max((len(value) for value in values), default=0)
+    """By the digits; where they are too few, by the words: one among digits that is no digit was misheard, and no more
+    is to come for it."""
+    runs = _runs(text, language)
+    count = max((digits for digits, _ in runs), default=0)
     if count >= length[1]:
         return Completeness.COMPLETE
     if count >= length[0]:
         return Completeness.FILLED
-    return Completeness.INCOMPLETE if count else Completeness.OPEN
+    if not count:
+        return Completeness.OPEN
+    first = min(start for _, start in runs)
+    before = text[:first].split()
+    said = _pieces(text[first:]) + (bool(before) and before[-1] not in _LEADING)
+    if said < length[0]:
+        return Completeness.INCOMPLETE
+    return Completeness.MISHEARD if length[0] == length[1] else Completeness.FILLED
+
+
+def _pieces(text: str) -> int:
+    """Words, and each Chinese character by itself."""
+    han = sum("\u4e00" <= char <= "\u9fff" for char in text)
+    return han + len("".join(" " if "\u4e00" <= char <= "\u9fff" else char for char in text).split())
+
+
+@lru_cache(maxsize=2000)
+def _runs(text: str, language: str) -> tuple[tuple[int, int], ...]:
+    """Runs of digits: how many, and where in the text they begin."""
+    return tuple((len(str(run.value)), run.span[0]) for run in parse("digits", text, language) if not run.error)
 
 
 @lru_cache(maxsize=2000)

@@ -21,6 +21,8 @@ class Completeness(enum.Enum):
     """Nothing more can come: all digits heard, a plain yes."""
     FILLED = "filled"
     """It holds an answer, and could grow."""
+    MISHEARD = "misheard"
+    """As many words as digits were asked for, and not all of them are digits: all was said, not all was understood."""
     INCOMPLETE = "incomplete"
     """It cannot be all: 3 of 4 digits, a dangling "and"."""
     OPEN = "open"
@@ -50,19 +52,20 @@ class EndpointSettings:
     """Lengthen `end_silence_ms` for a caller who pauses long inside sentences."""
     judge_ms: int = 0
     """Silence at which the end-of-turn model is asked; 0 = there is none."""
-    likely: float = 0.9
+    likely: float = 0.5
     """The model's probability from which `likely_ms` of silence is enough."""
-    likely_ms: int = 500
+    likely_ms: int = 600
     unlikely: float = 0.3
-    """The probability up to which the silence is waited for twice as long; between the two, a quarter longer."""
+    """The probability up to which `end_silence_ms` is waited for nine quarters; between the two, five quarters."""
 
 
 _PAUSE_MS = 200
 """Shorter silences belong to the words themselves."""
 _SURE = 0.95
-"""The model's probability from which three fifths of `likely_ms` are enough."""
+"""The model's probability from which two thirds of `likely_ms` are enough."""
 _RHYTHM = 1.2
-"""An answer that could grow is waited for this much longer than its own longest pause: digits come in groups."""
+"""An answer that could grow is waited for this much longer than its own second longest pause: digits come in groups,
+and it takes two pauses to make a rhythm."""
 
 
 class PauseStatistics:
@@ -91,8 +94,8 @@ class Endpointer:
         self._probability: float | None = None
         self._silence = 0
         """Silence at the last block told of; blocks inside of voice may be left out."""
-        self._longest_ms = 0.0
-        """The longest pause inside this utterance."""
+        self._longest_ms = self._rhythm_ms = 0.0
+        """The longest pause inside this utterance, and the second longest."""
 
     def judged(self, last_voice_at: int, probability: float) -> bool:
         """The end-of-turn model's answer about the silence after `last_voice_at`; False if the caller spoke since."""
@@ -106,11 +109,12 @@ class Endpointer:
         base = self.settings.end_silence_ms
         if completeness is Completeness.COMPLETE:
             return min(base, self.settings.complete_ms)
+        if completeness is Completeness.MISHEARD:
+            return min(base, 2 * self.settings.complete_ms)
         if completeness is Completeness.FILLED:
-            own = min(base, int(_RHYTHM * self._longest_ms)) if self._longest_ms >= _PAUSE_MS else 0
-            return max(self.settings.complete_ms, base * 5 // 7, own)
+            return max(self.settings.complete_ms, base * 2 // 3, min(base, int(_RHYTHM * self._rhythm_ms)))
         if completeness is Completeness.INCOMPLETE:
-            return max(base, min(2 * base, self.settings.incomplete_max_ms))
+            return self._unfinished_ms(base)
         return self._open_ms(base)
 
     def _open_ms(self, base: int) -> int:
@@ -121,13 +125,16 @@ class Endpointer:
         if self._probability is None:
             return usual
         if self._probability >= max(_SURE, settings.likely):
-            return min(usual, settings.likely_ms * 3 // 5)
+            return min(usual, settings.likely_ms * 2 // 3)
         if self._probability >= settings.likely:
-            own = int(1.1 * self._pauses.typical_ms) if settings.adaptive else 0
+            own = min(int(1.1 * self._pauses.typical_ms), base) if settings.adaptive else 0
             return min(usual, max(settings.likely_ms, own))
         if self._probability <= settings.unlikely:
-            return max(usual, min(2 * base, settings.incomplete_max_ms))
+            return max(usual, self._unfinished_ms(base))
         return max(usual, base * 5 // 4)
+
+    def _unfinished_ms(self, base: int) -> int:
+        return max(base, min(base * 9 // 4, self.settings.incomplete_max_ms))
 
     def update(self, now: int, last_voice_at: int, completeness: Completeness) -> EndpointDecision | None:
         """Take the block that ended at `now`; `last_voice_at` is the end of the last voice so far."""
@@ -135,6 +142,7 @@ class Endpointer:
             pause = to_ms(min(last_voice_at - self._last_voice_at, self._silence + FRAME_SAMPLES))
             if pause >= _PAUSE_MS:
                 self._pauses.add(pause)
+                self._rhythm_ms = max(self._rhythm_ms, min(pause, self._longest_ms))
                 self._longest_ms = max(self._longest_ms, pause)
             self._last_voice_at = last_voice_at
             self._probability = None

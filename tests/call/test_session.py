@@ -127,7 +127,7 @@ def test_an_incomplete_answer_is_waited_for() -> None:
     sim.wait(3000)
     sim.say(speech(500))
     sim.wait(2000)
-    assert 1380 <= sim.of("turn.end")[0]["silence_ms"] <= 1420
+    assert 1560 <= sim.of("turn.end")[0]["silence_ms"] <= 1600
 
 
 def test_a_pause_inside_a_sentence_is_read_as_one_turn() -> None:

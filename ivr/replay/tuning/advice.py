@@ -57,7 +57,7 @@ class Advice:
 def advise(panel: Panel, target: float) -> Advice:
     """The fastest setting that keeps the target for sure."""
     if panel.state == "filled":
-        return Advice(panel, None, "follows listen.end_silence: five sevenths of it")
+        return Advice(panel, None, "follows listen.end_silence: two thirds of it")
     own = [point for point in panel.points if not point.group]
     present = panel.point(panel.now)
     most = max(point.share.n for point in own)

@@ -40,8 +40,8 @@ def one_turn(*voices: tuple[float, float], state: Completeness = Completeness.OP
 @pytest.mark.parametrize(
     ("state", "cuts", "added"),
     [
-        (Completeness.COMPLETE, 1, 200), (Completeness.FILLED, 1, 500), (Completeness.OPEN, 0, 700),
-        (Completeness.INCOMPLETE, 0, 1400),
+        (Completeness.COMPLETE, 1, 200), (Completeness.FILLED, 1, 480), (Completeness.OPEN, 0, 700),
+        (Completeness.INCOMPLETE, 0, 1580),
     ],
 )  # fmt: skip
 def test_a_pause_of_600_ms_under_the_default_settings(state: Completeness, cuts: int, added: int) -> None:
