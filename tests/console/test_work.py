@@ -257,17 +257,21 @@ async def test_exports(tmp_path: Path) -> None:
     async with open_console(tmp_path) as lab:
         ann = await lab.user("ann", "agent")
         await lab.console.tickets.create(NewTicket(topic="=cmd|' /C calc'!A0", phone="+86 10 5555 0199"))
-        await lab.console.tickets.create(NewTicket(topic='卡丢了, "help"\nplease'))
+        fields = {"amount": -5, "kind": "@card", "paid": True}
+        await lab.console.tickets.create(NewTicket(topic='卡丢了, "help"\nplease', fields=fields))
         text = await ann.text("/api/tickets.csv")
         rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
         assert {row["topic"] for row in rows} == {"'=cmd|' /C calc'!A0", '卡丢了, "help"\nplease'}
         assert {row["phone"] for row in rows} == {"+86 10 5555 0199", ""}
+        own = {tuple(row[f"fields.{name}"] for name in ("amount", "kind", "paid")) for row in rows}
+        assert own == {("", "", ""), ("-5", "'@card", "true")}
         assert len((await ann.json("/api/tickets.json"))["tickets"]) == 2
 
 
 def test_cells_are_no_formulas() -> None:
-    assert [cell(text) for text in ("=1", "+1+1", "-1", "@x", "\t=1", " =1", "a=1", None, "+86 (10) 5-5")] == [
-        "'=1", "'+1+1", "'-1", "'@x", "'\t=1", "' =1", "a=1", "", "+86 (10) 5-5",
+    given = ("=1", "+1+1", "-1", "@x", "\t=1", " =1", "＝1", "a=1", None, "+86 (10) 5-5", -1)
+    assert [cell(text) for text in given] == [
+        "'=1", "'+1+1", "'-1", "'@x", "'\t=1", "' =1", "'＝1", "a=1", "", "+86 (10) 5-5", "-1",
     ]  # fmt: skip
 
 

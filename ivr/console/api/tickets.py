@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ from ivr.store.models import TicketRow
 from ivr.store.tickets import STATES
 
 EXPORT_LIMIT = 100_000
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _PHONE = re.compile(r"\+[\d ()/-]*")
 
 
@@ -79,18 +81,22 @@ def tickets_csv(rows: Sequence[TicketRow]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     columns = [name for name in Ticket.model_fields if name != "fields"]
-    writer.writerow(columns)
+    own = sorted({name for row in rows for name in row.fields})
+    writer.writerow([*columns, *(f"fields.{name}" for name in own)])
     for row in rows:
-        ticket = Ticket.model_validate(row).model_dump(mode="json")
-        writer.writerow([cell(ticket[name]) for name in columns])
+        values = Ticket.model_validate(row).model_dump(mode="json")
+        writer.writerow([cell(value) for value in (*map(values.get, columns), *map(values["fields"].get, own))])
     return "\ufeff" + out.getvalue()
 
 
 def cell(value: object) -> str:
     """Text that no spreadsheet takes for a formula: a caller must not be able to write one."""
-    content = "" if value is None else str(value)
-    risky = content.lstrip()[:1] in ("=", "+", "-", "@") or content[:1] in ("\t", "\r", "\n")
-    return f"'{content}" if risky and not _PHONE.fullmatch(content) else content
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    risky = value.lstrip()[:1] in _FORMULA or value[:1] in ("\t", "\r", "\n")
+    return f"'{value}" if risky and not _PHONE.fullmatch(value) else value
 
 
 _SEARCH = (

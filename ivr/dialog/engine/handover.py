@@ -9,7 +9,7 @@ from ivr.dialog.engine.frames import push
 from ivr.dialog.engine.program import Expression, HandoverCode
 from ivr.dialog.engine.question import command_expectation, listen, settings_of
 from ivr.dialog.engine.state import Frame, HandoverState, SlotValue
-from ivr.dialog.engine.turn import MASK, Await, Raised, Turn
+from ivr.dialog.engine.turn import KEYED, MASK, Await, Raised, Turn
 from ivr.dialog.engine.values import flow_title
 from ivr.dialog.events import End, Handover, HandoverSlot, ListenSettings, QueueEvent, Say
 
@@ -147,6 +147,7 @@ def _summary(turn: Turn, code: HandoverCode) -> str:
     parts = [flow_title(turn, state.topic)] if state.topic else []
     parts += [f"{slot.name}: {MASK if slot.sensitive else _written(slot.value)}" for slot in _slots(turn)]
     said = [line.removeprefix("caller: ") for line in state.transcript if line.startswith("caller: ")]
+    said = [words for words in said if words != KEYED]
     return " · ".join([*parts, *(f"“{words}”" for words in said[-1:])])
 
 

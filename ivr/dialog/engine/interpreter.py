@@ -21,7 +21,7 @@ from ivr.dialog.engine.question import (
     open_question,
 )
 from ivr.dialog.engine.state import DialogState
-from ivr.dialog.engine.turn import MASK, Await, Raised, Turn
+from ivr.dialog.engine.turn import KEYED, MASK, Await, Raised, Turn
 from ivr.dialog.understanding.anger import anger_score
 
 _log = logging.getLogger(__name__)
@@ -180,7 +180,7 @@ def _keys(turn: Turn, event: ev.Keys) -> None:
             command_while_acting(turn, name)
         return
     if _count_turn(turn, event):
-        turn.remember("caller", "[keys]")
+        turn.remember("caller", KEYED)
         _press(turn, event.digits)
 
 

@@ -17,6 +17,8 @@ from ivr.dialog.spoken import verbalise
 from ivr.errors import InputError
 
 MASK = "•••"
+KEYED = "[keys]"
+"""What is remembered of keys, which may be a secret."""
 
 
 class Signal(Exception):

@@ -201,6 +201,10 @@ class TestHandover:
         assert handover.summary.endswith("“agent”"), "the caller's last words; all others are in the transcript"
         assert all("4412" not in dumps(decision) for decision in call.decisions)
 
+    def test_keys_are_no_last_words(self) -> None:
+        call = Talk(example(), language="en").answer(vip=False, guesses=[{"intent": "dispute", "p": 0.8}])
+        assert "keys" not in call.keys("1").command("agent").last(ev.Handover).summary
+
     def test_the_prompt_with_a_secret_has_a_masked_twin(self) -> None:
         call = (
             Talk(example(), language="en")
