@@ -28,6 +28,8 @@ from ivr.errors import IvrError
 MAX_LENGTH: Final = 2_000
 MAX_DEPTH: Final = 60
 MAX_TEXT: Final = 20_000
+MAX_NUMBER: Final = 1e300
+"""Beyond it a float is infinite and an integer soon too long to be written down."""
 
 ALLOWED_NODES: Final[frozenset[type[nodes.Node]]] = frozenset(
     {
@@ -375,7 +377,7 @@ def _number(value: JsonValue) -> int | float:
 
 
 def _finite(value: int | float) -> int | float:
-    if isinstance(value, float) and not math.isfinite(value):
+    if (isinstance(value, float) and not math.isfinite(value)) or abs(value) > MAX_NUMBER:
         raise ExpressionError("a number that is too large")
     return value
 

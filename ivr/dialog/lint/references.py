@@ -121,7 +121,7 @@ def _verb(context: Context, flow: Flow, step: Step) -> None:
                 context.add(at, "E01", f"flow `{intent}` has no trigger", "add trigger: {title, examples} to it")
         if not context.triggers:
             context.add(
-                step.where("route"), "E01", "no flow has a trigger, so the answer leads nowhere", "add a trigger"
+                step.where("route"), "E01", "no flow has a `trigger`, so the answer leads nowhere", "add a trigger"
             )
 
 

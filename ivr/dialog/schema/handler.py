@@ -115,7 +115,9 @@ class Ladder(Node):
 
     @classmethod
     def normalise(cls, data: Any) -> Any:
-        return {"rungs": data} if isinstance(data, list) else {"rungs": [{} if data is None else data]}
+        if data is None:
+            raise problem("a handler is missing", "write what to do, {} to listen again, or leave the event out", "E26")
+        return {"rungs": data} if isinstance(data, list) else {"rungs": [data]}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
