@@ -120,8 +120,8 @@ def pick(turn: Turn, readings: Sequence[Reading], understood: Understood) -> Act
     question, limits = open_question(turn), bands(turn)
     if question.mode in ("confirm", "guess"):
         act = _answer(turn, question, readings, limits)
-        if act is None or act.kind == "no":
-            act = _named(turn, question, readings) or act
+        if act is None or act.kind == "no" or (act.kind == "intent" and question.subject == "which"):
+            act = _named(turn, question, readings) or act  # 日期 may be near a wish; asked "which part", it is none
     elif question.mode == "choose":
         act = _chosen(turn, question, readings, limits)
     else:
