@@ -266,3 +266,45 @@ def sleeps_and_comes_back(a: Node, b: Node) -> None:
     until(lambda: b.state()["nodes"] == ["a", "b"], "a is back")
     assert a.state()["calls"]["c1"][:2] == ["talking", agent]
     until(lambda: b.state()["agents"][agent] == "elsewhere", "the agent is a's again")
+
+
+AWAY_S = 6.0
+"""Longer than leases and retries; half a minute gives the same."""
+
+
+@pytest.mark.postgres
+def test_the_database_is_away_and_callers_are_served(postgres: Server, tmp_path: Path) -> None:
+    with started(postgres.database("gone"), tmp_path) as start:
+        a, b = start("a", 8), start("b", 8)
+        until(lambda: a.state()["nodes"] == b.state()["nodes"] == ["a", "b"], "they know each other")
+        talk(a, "before")
+        until(lambda: b.state()["agents"][a.answered()["before"]] == "elsewhere", "b knows")
+        postgres.stop()
+        end = time.monotonic() + AWAY_S
+        try:
+            for number in range(2):
+                for node in (a, b):
+                    talk(node, f"{node.name}{number}")
+            while time.monotonic() < end:
+                time.sleep(0.5)
+                assert all(state == "talking" for node in (a, b) for state, _, _ in node.state()["calls"].values())
+        finally:
+            postgres.start()
+        until(lambda: a.state()["nodes"] == b.state()["nodes"] == ["a", "b"], "both are back", 30)
+        had = [*a.answered().values(), *b.answered().values()]
+        assert len(set(had)) == 5, "an agent had two callers"
+        for node, other in ((a, b), (b, a)):
+            for agent in node.answered().values():
+                until(lambda o=other, n=agent: o.state()["agents"][n] == "elsewhere", f"{agent} is known to talk")
+            assert {state for state, _, _ in node.state()["calls"].values()} == {"talking"}, "no call was given up"
+            for agent in node.answered().values():
+                node.do("hang_up", agent=agent)
+        until(lambda: {*a.state()["agents"].values(), *b.state()["agents"].values()} == {"available"}, "all are free")
+
+
+def talk(node: Node, call: str) -> None:
+    """A caller comes to a node, and talks to whoever picks up."""
+    node.do("enter", call=call, caller="")
+    agent = until(lambda: next((agent for agent, rung in node.rung() if rung == call), None), "a phone rings")
+    node.do("answer", agent=agent)
+    until(lambda: call in node.answered(), "they talk")
