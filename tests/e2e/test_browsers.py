@@ -297,6 +297,7 @@ async def test_a_chat_in_the_browser(tmp_path: Path, laboratory: Bundle) -> None
         await page.until("document.querySelector('.talk li.agent')?.innerText.includes('您好')")
         await write(page, "#chat .write", "<b>thank you</b>")
         await desk.until("document.querySelector('.phone-chat .talk').innerText.includes('<b>thank you</b>')")
+        assert await desk.run("document.querySelector('.phone-stop').textContent") == "End", "no telephone to hang up"
         await pictures(page, "chat-on", tmp_path)
         await pictures(desk, "desk-chats", tmp_path)
         await page.click(".leave")

@@ -21,6 +21,7 @@
     state.textContent = problem || said;
     answer.hidden = refuse.hidden = mode !== "ring";
     stop.hidden = mode !== "talk";
+    stop.textContent = ring && ring.kind === "chat" ? stop.dataset.tChat : stop.dataset.tTalk;
     mute.hidden = meters.hidden = !(talking && call);
     clock.hidden = mode !== "talk";
     chat.hidden = !(talking && ring.kind === "chat");
