@@ -226,7 +226,11 @@ def _slots(turn: Turn, question: Question, readings: Sequence[Reading], limits: 
         value for value in _values(readings, ("fill", "correct"), question.asked) if not _refused(question, value)
     ]
     fills = [value for value in values if value.slot not in filled]
-    changes = [value for value in _values(readings, ("correct",), question.asked) if value.slot in filled]
+    changes = [
+        value
+        for value in _values(readings, ("correct",), question.asked)
+        if value.slot in filled and not _answered_before(turn, question, value)
+    ]
     if any(value.p >= _enough(turn, question, value, limits) for value in fills):
         return _fill_act(turn, question, fills, limits)
     if any(change.p >= limits.accept for change in changes):
@@ -238,6 +242,12 @@ def _slots(turn: Turn, question: Question, readings: Sequence[Reading], limits: 
         return Act("intent", "5 pick: intent", (intent,))
     wrong = _invalid(readings, question, limits)
     return _unsure(turn, question, readings, fills, limits) or wrong
+
+
+def _answered_before(turn: Turn, question: Question, value: Candidate) -> bool:
+    """A bare "no" at another question takes no earlier yes back: the way that it opened has been gone."""
+    here = form_slots(turn.flow.steps[question.step])
+    return isinstance(value.value, bool) and value.slot not in here
 
 
 def _refused(question: Question, value: Candidate) -> bool:

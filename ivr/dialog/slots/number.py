@@ -19,6 +19,8 @@ _A_FEW = re.compile(
 )
 _HALF = re.compile(r"(?<![\d点])半个|\b(?:a|one) half\b")
 
+_ORDINAL = re.compile(r"\b(?:the )?(?P<number>\d+)(?:st|nd|rd|th)\b")
+"""`On which day of the month?` - `the fifteenth`. Among other words it is a date's or a place's, and no number."""
 _TIMES = re.compile(r"\b(?P<times>once|twice)\b")
 
 
@@ -41,6 +43,12 @@ def parse_number(utterance: Utterance, settings: Settings) -> list[Parsed]:
         share = 0.5 if few["half"] or few["half_zh"] else 1
         value = _FEW[few["few"] or few["zh"]] * int(few["count"] or 1) * share
         found = [check_range(Parsed(plain_number(value), BARE, canonical.span(few.start(), few.end())), settings)]
+    if (
+        not found
+        and (nth := _ORDINAL.search(canonical.text))
+        and _covers(canonical.source, canonical.span(*nth.span()))
+    ):
+        found.append(check_range(Parsed(int(nth["number"]), BARE, canonical.span(*nth.span())), settings))
     if not found and (times := _TIMES.search(canonical.text)) and _covers(canonical.source, times.span()):
         count = 1 if times["times"] == "once" else 2
         found.append(check_range(Parsed(count, BARE, canonical.span(*times.span())), settings))

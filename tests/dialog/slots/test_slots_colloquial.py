@@ -410,6 +410,9 @@ one eight hundred five five five one two one two = 18005551212
 oh two oh seven nine four six oh nine five eight = 02079460958
 """,
     "number": """
+the fifteenth = 15
+twenty first = 21
+on the 3rd = 3
 半打 = 6
 零下三度 = -3
 四分之一 = 0.25
