@@ -204,6 +204,13 @@ class HybridSettings:
     settled_ms: int = 160
     """So long sure of a voice in a row, and the network rests for `trust_ms`: it costs 40 times as much as WebRTC's."""
     trust_ms: int = 800
+    doubts: float = 0.75
+    """So many runs of `grace_ms` that the network did not confirm, and WebRTC's word has no grace: music, a television.
+    """
+    forget_ms: int = 20000
+    """A doubt counts half after this: a cough slows onsets down for 8 s, a tune until a minute or two after its end."""
+    glimpse_ms: int = 40
+    """On such a line the network must be sure for so long; less is a note that it took for a voice."""
     idle_ms: int = 300
     """The network rests when WebRTC has heard no voice for so long: a silent line costs nothing."""
 
@@ -212,7 +219,9 @@ class HybridDetector:
     """WebRTC's detector says when a voice begins (20-60 ms), Silero's network whether it was one.
 
     A run of voice is believed for `grace_ms`; from then on only what the network takes for speech. So a prompt is
-    lowered as fast as by the one, and rain, music or a slamming door hold the line no longer than with the other.
+    lowered as fast as by the one, and rain, music or a slamming door hold the line no longer than with the other. Where
+    runs keep turning out to be no voice, the first opinion has lost its credit until they have been forgotten: on a
+    line with music voices begin when the network says so.
     """
 
     name = "hybrid"
@@ -231,23 +240,39 @@ class HybridDetector:
                 chosen.grace_ms, chosen.gap_ms, chosen.hold_ms, chosen.idle_ms, chosen.settled_ms, chosen.trust_ms,
             )
         )  # fmt: skip
+        self._glimpse = chosen.glimpse_ms // FRAME_MS
+        self._fading = 0.5 ** (FRAME_MS / chosen.forget_ms)
         self._run = self._pause = self._unsure = self._sure = self._resting = 0
+        self._confirmed, self._doubts = False, 0.0
         self.reset()
 
     def detect(self, block: Samples) -> float:
         fast = self._fast.detect(block) >= 0.5
         slow = self._second_opinion(block, fast)
+        self._follow(fast, slow >= self._settings.sure or self._resting > 0)
+        if slow >= self._settings.sure:
+            return slow
+        credible = 0 < self._run <= self._grace and not self._discredited
+        return 1.0 if fast and (credible or self._unsure <= self._hold) else min(slow, 0.49)
+
+    @property
+    def _discredited(self) -> bool:
+        """WebRTC has taken too much for a voice on this line."""
+        return self._doubts >= self._settings.doubts
+
+    def _follow(self, fast: bool, confirmed: bool) -> None:
+        """The run of voice that goes on, begins or ends, and what it does to WebRTC's credit."""
+        self._doubts *= self._fading
+        self._confirmed = self._run > 0 and (self._confirmed or confirmed)
         if fast:
             self._run += 1
             self._pause = 0
-        else:
-            self._pause += 1
-            if self._pause > self._gap:
-                self._run = 0
-        if slow >= self._settings.sure:
-            return slow
-        believed = 0 < self._run <= self._grace or self._unsure <= self._hold
-        return 1.0 if fast and believed else min(slow, 0.49)
+            if self._run == self._grace + 1 and not self._confirmed:
+                self._doubts += 1.0
+            return
+        self._pause += 1
+        if self._pause > self._gap:
+            self._run = 0
 
     def reset(self) -> None:
         self._fast.reset()
@@ -255,6 +280,10 @@ class HybridDetector:
         self._before: deque[Samples] = deque(maxlen=int(self._settings.lookback_ms) // FRAME_MS)
         self._awake = False
         self._run = 0
+        self._confirmed = False
+        """The network took some of this run for a voice."""
+        self._doubts = 0.0
+        """Runs that it did not, fading."""
         self._pause = self._gap + 1
         self._unsure = self._hold + 1
         """Frames since the network last leaned towards speech."""
@@ -279,9 +308,10 @@ class HybridDetector:
             self._awake = False
         self._before.append(block)
         slow = self._slow.detect(block) if self._awake else 0.0
-        leaning = slow >= self._settings.sure or (slow >= self._settings.doubt and self._unsure < self._hold)
-        self._unsure = 0 if leaning else self._unsure + 1
         self._sure = self._sure + 1 if slow >= self._settings.sure else 0
+        certain = self._sure >= (self._glimpse if self._discredited else 1)
+        leaning = certain or (slow >= self._settings.doubt and self._unsure < self._hold)
+        self._unsure = 0 if leaning else self._unsure + 1
         if self._sure > self._settled:
             self._resting, self._sure = self._trust, 0
         return slow
