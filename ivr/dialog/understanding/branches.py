@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 from ivr.dialog.text.clean import words_only
 from ivr.dialog.understanding.background import background
 from ivr.dialog.understanding.features import Vectorizer, grams
+from ivr.dialog.understanding.homophones import Homophones
 from ivr.dialog.understanding.kernel import Matrix
 from ivr.dialog.understanding.spec import Encoder
 
@@ -57,19 +58,35 @@ class DenseView:
     centre: NDArray[np.float32]
     rows: NDArray[np.float32]
     """(n, dimension): the training texts, centred, of length 1."""
+    homophones: Homophones | None = None
+    """What mends a text before the encoder reads it; Chinese only."""
 
     @classmethod
     def fit(cls, texts: Sequence[str], language: str, encoder: Encoder) -> DenseView:
         apart = background(language)
-        vectors = encoder.encode([words_only(text) for text in (*texts, *apart)])
+        bare = [words_only(text) for text in (*texts, *apart)]
+        vectors = encoder.encode(bare)
         centre = vectors.mean(axis=0)
-        return cls(centre, centred(vectors[: len(texts)], centre))
+        homophones = Homophones.fit(bare) if language.startswith("zh") else None
+        return cls(centre, centred(vectors[: len(texts)], centre), homophones)
+
+    def mended(self, texts: Sequence[str], without: Sequence[Mapping[str, int]] | None = None) -> list[str]:
+        """`texts` as the encoder is to read them. `without`: for each what it must not be mended by."""
+        bare = [words_only(text) for text in texts]
+        if self.homophones is None:
+            return bare
+        apart = without or [{}] * len(bare)
+        return [self.homophones.mend(text, known) for text, known in zip(bare, apart, strict=True)]
 
     def similarity(self, texts: Sequence[str], encoder: Encoder) -> Matrix:
-        """(len(texts), n)."""
-        if not texts:
+        """(len(texts), n): of mended texts."""
+        return self.nearness(self.mended(texts), encoder)
+
+    def nearness(self, bare: Sequence[str], encoder: Encoder) -> Matrix:
+        """(len(bare), n): of texts as they are."""
+        if not bare:
             return np.zeros((0, len(self.rows)))
-        vectors = centred(encoder.encode([words_only(text) for text in texts]), self.centre)
+        vectors = centred(encoder.encode(bare), self.centre)
         return np.asarray(vectors @ self.rows.T, dtype=np.float64)
 
 

@@ -26,7 +26,7 @@ from ivr.dialog.understanding.intents import IntentModel, IntentReading, train_i
 from ivr.dialog.understanding.lexicon import Mender
 from ivr.dialog.understanding.spec import Encoder, Encoders, UnderstandingSpec
 
-VERSION = 5
+VERSION = 6
 """Part of the cache key: raised whenever the same phrases would give another model."""
 MAX_HYPOTHESES = 5
 MAX_INTENT_HYPOTHESES = 2

@@ -13,10 +13,11 @@ from scipy.sparse import csr_matrix
 
 from ivr.dialog.understanding.branches import DenseView, SparseView
 from ivr.dialog.understanding.features import Vectorizer
+from ivr.dialog.understanding.homophones import Homophones
 from ivr.dialog.understanding.intents import Fusion, IntentModel
 from ivr.errors import ModelError
 
-FORMAT = 2
+FORMAT = 3
 
 
 class StaleModelError(ModelError, ValueError):
@@ -64,7 +65,12 @@ def _pack_model(language: str, model: IntentModel, arrays: dict[str, NDArray[Any
         "fusion": [fusion.sharp_sparse, fusion.sharp_dense, fusion.weight, fusion.sharp],
         "threshold": model.threshold,
         "dense": model.dense is not None,
+        "homophones": _homophones(model.dense),
     }
+
+
+def _homophones(dense: DenseView | None) -> list[Mapping[str, Any]] | None:
+    return None if dense is None or dense.homophones is None else [dense.homophones.known, dense.homophones.alike]
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, IntentModel | None]]:
@@ -97,7 +103,8 @@ def _unpack_model(language: str, about: Mapping[str, Any], arrays: Mapping[str, 
     labels = get("labels")
     shape = (len(labels), max(len(vocabulary), 1))
     rows = csr_matrix((get("data"), get("indices"), get("indptr")), shape=shape)
-    dense = DenseView(get("centre"), get("rows")) if about["dense"] else None
+    homophones = None if about["homophones"] is None else Homophones(*about["homophones"])
+    dense = DenseView(get("centre"), get("rows"), homophones) if about["dense"] else None
     return IntentModel(
         language,
         tuple(about["names"]),
