@@ -43,6 +43,8 @@ LANGUAGE = {
 }  # fmt: skip
 NOISE = {"en": {"light": 0.15, "heavy": 0.30}, "zh": {"light": 0.10, "heavy": 0.20}}
 """Share of words (zh: characters) that go wrong."""
+NOISED_COPIES = 5
+"""How often each sentence of a small set is noised anew."""
 OUTSIDE = 0.15
 """Share of out-of-scope sentences in the calibration error."""
 
@@ -60,6 +62,7 @@ class Task:
     templates: list[tuple[str, str]] | None = None
     """(intent, template), where the set has them."""
     noised_copies: int = 1
+    """How often each sentence is noised, differently each time."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ def load(name: str, shots: int, hide: bool) -> Task:
     outside += [text for intent, text in test if intent in hidden]
     shown = sorted(set(by_intent) - hidden)
     train = [(intent, text) for intent in shown for text in by_intent[intent][:shots]]
-    return Task(name, LANGUAGE[name], train, [row for row in test if row[0] in shown], outside)
+    copies = NOISED_COPIES if LANGUAGE[name] == "zh" else 1
+    return Task(name, LANGUAGE[name], train, [row for row in test if row[0] in shown], outside, noised_copies=copies)
 
 
 def ours(task: Task, encoder: Encoder | None) -> System:
@@ -189,11 +193,13 @@ class Outcome:
     def figures(self) -> dict[str, float]:
         p, correct = np.array(self.p), np.array(self.correct, dtype=bool)
         taken = p >= 0.85
+        chance = by_chance(p)
         return {
             **{level: float(np.mean(found)) for level, found in self.right.items()},
             "auroc": auroc(np.array(self.inside), np.array(self.outside)),
             "ece": expected_calibration_error(p, correct),
-            "ece_chance": by_chance(p),
+            "ece_chance": float(chance.mean()),
+            "ece_95": float(np.quantile(chance, 0.95)),
             "accepted": float(taken.mean()),
             "accepted_right": float(correct[taken].mean()) if taken.any() else float("nan"),
             "n": float(len(self.right["clean"])),
@@ -227,10 +233,11 @@ def measure(task: Task, hidden: Task, make: Callable[[Task], System], most: int 
     return outcome
 
 
-def by_chance(p: NDArray[np.float64], draws: int = 100) -> float:
-    """Mean calibration error of these very probabilities where they hold exactly: what few sentences alone make."""
+def by_chance(p: NDArray[np.float64], draws: int = 1000) -> NDArray[np.float64]:
+    """Calibration errors (draws,) of these very probabilities where they hold exactly: what few sentences alone make.
+    An error above their 95th percentile is no chance."""
     random = np.random.default_rng(0)
-    return float(np.mean([expected_calibration_error(p, random.random(len(p)) < p) for _ in range(draws)]))
+    return np.array([expected_calibration_error(p, random.random(len(p)) < p) for _ in range(draws)])
 
 
 def _thinned(rows: list[Row], most: int | None) -> list[Row]:
@@ -261,10 +268,10 @@ def load_pack(pack: str, language: str) -> Task:
     outside = [row["text"] for row in rows if row["intent"] == "-"]
     groups = [number for _, _, number in examples_of(spec, language)]
     raw = [(intent, text) for intent, by in spec.intents.items() for text in by.get(language, ())]
-    return Task(pack, language, train, test, outside, groups, raw, 3)
+    return Task(pack, language, train, test, outside, groups, raw, NOISED_COPIES)
 
 
-COLUMNS = ("clean", "light", "heavy", "auroc", "ece", "ece_chance", "accepted", "accepted_right", "n")
+COLUMNS = ("clean", "light", "heavy", "auroc", "ece", "ece_chance", "ece_95", "accepted", "accepted_right", "n")
 
 
 def main() -> None:

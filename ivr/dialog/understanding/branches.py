@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,23 +70,17 @@ class DenseView:
         homophones = Homophones.fit(bare) if language.startswith("zh") else None
         return cls(centre, centred(vectors[: len(texts)], centre), homophones)
 
-    def mended(self, texts: Sequence[str], without: Sequence[Mapping[str, int]] | None = None) -> list[str]:
-        """`texts` as the encoder is to read them. `without`: for each what it must not be mended by."""
-        bare = [words_only(text) for text in texts]
-        if self.homophones is None:
-            return bare
-        apart = without or [{}] * len(bare)
-        return [self.homophones.mend(text, known) for text, known in zip(bare, apart, strict=True)]
-
     def similarity(self, texts: Sequence[str], encoder: Encoder) -> Matrix:
-        """(len(texts), n): of mended texts."""
-        return self.nearness(self.mended(texts), encoder)
+        """(len(texts), n): of what callers say, its homophones put right."""
+        if self.homophones is not None:
+            texts = [self.homophones.mend(words_only(text)) for text in texts]
+        return self.nearness(texts, encoder)
 
-    def nearness(self, bare: Sequence[str], encoder: Encoder) -> Matrix:
-        """(len(bare), n): of texts as they are."""
-        if not bare:
+    def nearness(self, texts: Sequence[str], encoder: Encoder) -> Matrix:
+        """(len(texts), n): of the texts as they are."""
+        if not texts:
             return np.zeros((0, len(self.rows)))
-        vectors = centred(encoder.encode(bare), self.centre)
+        vectors = centred(encoder.encode([words_only(text) for text in texts]), self.centre)
         return np.asarray(vectors @ self.rows.T, dtype=np.float64)
 
 

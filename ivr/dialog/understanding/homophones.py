@@ -8,7 +8,6 @@ that makes such a pair. 我要挂师 is 我要挂失 where an example has 挂失
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -22,54 +21,42 @@ _FAMILIAR = 1.2
 clean sentences stay as they are (3 % of them change, one in ten were the prices equal)."""
 
 
-def known_of(text: str) -> Counter[str]:
-    """The characters of `text`, and its pairs of neighbours, each once."""
-    pairs = {run[at : at + 2] for run in _RUN.findall(text) for at in range(len(run) - 1)}
-    return Counter(pairs | set("".join(_RUN.findall(text))))
-
-
 @dataclass(frozen=True)
 class Homophones:
-    known: Mapping[str, int]
-    """Characters and pairs of neighbours -> number of phrases that have them."""
+    known: frozenset[str]
+    """Characters of the phrases, and pairs of neighbours."""
     alike: Mapping[str, str]
     """Merged syllable -> the characters that the phrases write for it."""
 
     @classmethod
     def fit(cls, texts: Iterable[str]) -> Homophones:
-        known: Counter[str] = Counter()
+        known: set[str] = set()
         alike: dict[str, str] = {}
         for text in texts:
-            known.update(known_of(text))
             for run in _RUN.findall(text):
+                known.update(run, (run[at : at + 2] for at in range(len(run) - 1)))
                 for key, char in _sounds(run):
                     if char not in alike.setdefault(key, ""):
                         alike[key] += char
-        return cls(dict(known), alike)
+        return cls(frozenset(known), alike)
 
-    def mend(self, text: str, without: Mapping[str, int] | None = None) -> str:
-        """`text` with as many known pairs as its sounds allow. `without`: what some phrases have contributed (sums of
-        `known_of`) that are to count as never seen."""
-        return _RUN.sub(lambda match: self._mended(match.group(), without or {}), text)
+    def mend(self, text: str) -> str:
+        """`text` with as many known pairs as its sounds allow, less what the changes cost."""
+        return _RUN.sub(lambda match: self._mended(match.group()), text)
 
-    def _knows(self, part: str, without: Mapping[str, int]) -> bool:
-        return self.known.get(part, 0) > without.get(part, 0)
-
-    def _mended(self, run: str, without: Mapping[str, int]) -> str:
+    def _mended(self, run: str) -> str:
+        # last character -> score of the best way to get there, and that way [Viterbi]
         best: dict[str, tuple[float, str]] = {"": (0.0, "")}
-        """Last character -> score of the best way to get there, and that way [Viterbi]."""
         for key, heard in _sounds(run):
-            price = _FAMILIAR if self._knows(heard, without) else _STRANGE
-            best = {
-                char: max(
-                    (
-                        (score + self._knows(last + char, without) * bool(last) - price * (char != heard), way + char)
-                        for last, (score, way) in best.items()
-                    ),
-                    key=lambda found: found[0],
-                )
-                for char in dict.fromkeys(heard + self.alike.get(key, ""))
-            }
+            price = _FAMILIAR if heard in self.known else _STRANGE
+            longer = {}
+            for char in dict.fromkeys(heard + self.alike.get(key, "")):
+                reached = {
+                    last: score + (last != "" and last + char in self.known) for last, (score, _) in best.items()
+                }
+                last = max(reached, key=lambda one: reached[one])
+                longer[char] = (reached[last] - price * (char != heard), best[last][1] + char)
+            best = longer
         return max(best.values(), key=lambda found: found[0])[1] or run
 
 

@@ -2,7 +2,7 @@
 
     n-grams ----- kernel ridge --- sharpness --+
                                                +-- weighted mean of log p -- sharpness -- p(intent)
-    encoder ----- kernel ridge --- sharpness --+      (Chinese: of the text with its homophones put right)
+    encoder ----- kernel ridge --- sharpness --+      (Chinese is read to it with its homophones put right)
     eight signs of both ---------- logistic ------------------------------ p(in scope)
     logits of p(in scope), p(intent) - logistic --------------------------- p
 
@@ -12,14 +12,12 @@ Every number that is learned after the two classifiers is learned on left-out pr
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.dialog.text.clean import words_only
 from ivr.dialog.understanding.background import background
 from ivr.dialog.understanding.branches import GAMMA_DENSE, GAMMA_SPARSE, USUAL_SHARPNESS, DenseView, SparseView
 from ivr.dialog.understanding.calibration import (
@@ -29,7 +27,6 @@ from ivr.dialog.understanding.calibration import (
     log_softmax,
     softmax,
 )
-from ivr.dialog.understanding.homophones import known_of
 from ivr.dialog.understanding.kernel import Matrix, Ridge, level, radial
 from ivr.dialog.understanding.noise import noised, sound_neighbours
 from ivr.dialog.understanding.scope import Scored
@@ -146,7 +143,11 @@ def assemble(
 
 @dataclass(frozen=True)
 class _Copies:
-    """Examples with recognition errors, and what classifiers that have not seen the originals say of them."""
+    """Examples with recognition errors, and what classifiers that have not seen the originals say of them.
+
+    Their homophones stay as they are. The examples are worded more like each other than callers word their wishes, so
+    mending would help copies more than it helps callers, and what is learned on them would lean on the encoder.
+    """
 
     rows: Labels
     """(m,): the examples they stem from."""
@@ -158,8 +159,6 @@ class _Copies:
     """(m, classes): scores."""
     near_dense: Matrix | None
     dense: Matrix | None
-    dense_as_heard: Matrix | None
-    """The same as `dense`, of copies that have not been mended."""
 
 
 @dataclass(frozen=True)
@@ -228,15 +227,13 @@ class _Trainer:
         clean_sparse = self.ridge_sparse.left_out(kernel, self.groups, self.groups)
         clean_sparse *= level(kernel, self.labels, self.groups)
         sharp_sparse = best_sharpness(clean_sparse, self.labels, USUAL_SHARPNESS["sparse"])
-        if self.ridge_dense is None or self.near_dense is None or copies.dense_as_heard is None:
+        if self.ridge_dense is None or self.near_dense is None or copies.dense is None:
             return Fusion(sharp_sparse, 1.0, 1.0, 1.0)
         kernel = radial(self.near_dense, GAMMA_DENSE)
         clean_dense = self.ridge_dense.left_out(kernel, self.groups, self.groups)
         clean_dense *= level(kernel, self.labels, self.groups)
         sharp_dense = best_sharpness(clean_dense, self.labels, USUAL_SHARPNESS["dense"])
-        # Callers word their wishes less like the examples than those are worded like each other. So mending helps them
-        # less than it helps the copies, and a share learned on mended ones would lean on the encoder too much.
-        sparse, dense = np.vstack([clean_sparse, copies.sparse]), np.vstack([clean_dense, copies.dense_as_heard])
+        sparse, dense = np.vstack([clean_sparse, copies.sparse]), np.vstack([clean_dense, copies.dense])
         labels = np.concatenate([self.labels, self.labels[copies.rows]])
         weights = np.concatenate([np.full(count, 1 / count) for count in (len(self.labels), len(copies.rows))])
         weight = self._best_weight(sharp_sparse, sharp_dense, sparse, dense, labels, weights)
@@ -273,25 +270,12 @@ class _Trainer:
         near_sparse = self.sparse.similarity(copies)
         sparse = self.ridge_sparse.left_out(radial(near_sparse, GAMMA_SPARSE), self.groups, members)
         sparse *= level(radial(self.near_sparse, GAMMA_SPARSE), self.labels, self.groups)[rows]
-        near_dense = dense = as_heard = None
+        near_dense = dense = None
         if self.dense is not None and self.ridge_dense is not None and self.near_dense is not None and self.encoder:
-            factors = level(radial(self.near_dense, GAMMA_DENSE), self.labels, self.groups)[rows]
-            bare = [words_only(copy) for copy in copies]
-            near_dense = self.dense.nearness(bare, self.encoder)
-            as_heard = self.ridge_dense.left_out(radial(near_dense, GAMMA_DENSE), self.groups, members) * factors
-            mended = self.dense.mended(copies, self._own(rows))
-            if mended != bare:
-                near_dense = self.dense.nearness(mended, self.encoder)
-            dense = self.ridge_dense.left_out(radial(near_dense, GAMMA_DENSE), self.groups, members) * factors
-        return _Copies(rows, members, near_sparse, sparse, near_dense, dense, as_heard)
-
-    def _own(self, rows: Labels) -> list[Counter[str]]:
-        """For each example of `rows` what its group contributes to what mends homophones."""
-        own: dict[int, Counter[str]] = {}
-        for group in self.groups:
-            known = sum((known_of(words_only(self.texts[row])) for row in group), Counter[str]())
-            own.update(dict.fromkeys(group.tolist(), known))
-        return [own[row] for row in rows.tolist()]
+            near_dense = self.dense.nearness(copies, self.encoder)
+            dense = self.ridge_dense.left_out(radial(near_dense, GAMMA_DENSE), self.groups, members)
+            dense *= level(radial(self.near_dense, GAMMA_DENSE), self.labels, self.groups)[rows]
+        return _Copies(rows, members, near_sparse, sparse, near_dense, dense)
 
     # ------------------------------------------------------------------------------------------------------- scope
 
@@ -345,8 +329,7 @@ class _Trainer:
         sparse = self.ridge_sparse.scores(radial(near_sparse, GAMMA_SPARSE))
         near_dense = dense = None
         if self.dense is not None and self.ridge_dense is not None and self.encoder is not None:
-            mended = self.dense.mended(texts, [known_of(words_only(text)) for text in texts])
-            near_dense = self.dense.nearness(mended, self.encoder)
+            near_dense = self.dense.nearness(texts, self.encoder)
             dense = self.ridge_dense.scores(radial(near_dense, GAMMA_DENSE))
         return assemble(fusion, sparse, dense, near_sparse, near_dense, self.labels)
 

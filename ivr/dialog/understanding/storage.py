@@ -69,8 +69,10 @@ def _pack_model(language: str, model: IntentModel, arrays: dict[str, NDArray[Any
     }
 
 
-def _homophones(dense: DenseView | None) -> list[Mapping[str, Any]] | None:
-    return None if dense is None or dense.homophones is None else [dense.homophones.known, dense.homophones.alike]
+def _homophones(dense: DenseView | None) -> list[Any] | None:
+    if dense is None or dense.homophones is None:
+        return None
+    return [sorted(dense.homophones.known), dense.homophones.alike]
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, IntentModel | None]]:
@@ -103,7 +105,10 @@ def _unpack_model(language: str, about: Mapping[str, Any], arrays: Mapping[str, 
     labels = get("labels")
     shape = (len(labels), max(len(vocabulary), 1))
     rows = csr_matrix((get("data"), get("indices"), get("indptr")), shape=shape)
-    homophones = None if about["homophones"] is None else Homophones(*about["homophones"])
+    homophones = None
+    if about["homophones"] is not None:
+        known, alike = about["homophones"]
+        homophones = Homophones(frozenset(known), alike)
     dense = DenseView(get("centre"), get("rows"), homophones) if about["dense"] else None
     return IntentModel(
         language,

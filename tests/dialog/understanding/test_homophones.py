@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ivr.dialog.text.phonetics import pinyin_keys
 from ivr.dialog.understanding import Understanding, UnderstandingSpec, train
-from ivr.dialog.understanding.homophones import Homophones, known_of
+from ivr.dialog.understanding.homophones import Homophones
 
 PHRASES = ("我要挂失银行卡", "银行卡丢了", "帮我查一下余额", "账户余额还有多少", "转账没有到账", "这笔转账不是我做的")
 HOMOPHONES = Homophones.fit(PHRASES)
@@ -52,11 +52,6 @@ def test_what_is_mended_sounds_the_same_and_stays_mended(text: str) -> None:
     assert len(once) == len(text)
     assert all(a == b or pinyin_keys(a) == pinyin_keys(b) for a, b in zip(once, text, strict=True))
     assert HOMOPHONES.mend(once) == once
-
-
-def test_what_a_phrase_has_contributed_can_be_left_out() -> None:
-    assert HOMOPHONES.mend("我要挂师", known_of("我要挂失银行卡")) == "我要挂师"
-    assert HOMOPHONES.mend("没有到帐", known_of("我要挂失银行卡")) == "没有到账"
 
 
 class Characters:
