@@ -61,7 +61,7 @@ class EndpointSettings:
 
 _PAUSE_MS = 200
 """Shorter silences belong to the words themselves."""
-_SURE = 0.95
+_SURE = 0.93
 """The model's probability from which two thirds of `likely_ms` are enough."""
 _RHYTHM = 1.2
 """An answer that could grow is waited for this much longer than its own second longest pause: digits come in groups,
