@@ -21,11 +21,12 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ivr.audio.frame import SILENCE, AudioFrame
+from ivr.desk.background import Background
 from ivr.errors import SdpError, SipError, TransportError
 from ivr.transport.base import Digit, MediaLeg
 from ivr.transport.rtp.leg import RtpSettings
@@ -162,7 +163,7 @@ class BrowserPhones:
         self._calls: dict[str, BrowserCall] = {}
         """Rings and talks."""
         self._media: dict[str, BrowserMedia] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._background = Background("agents' pages")
         self.on_chat: Callable[[str], None] = lambda call_id: None
         """A chat has been answered."""
         self.on_say: Callable[[str, str, str], None] = lambda call_id, agent, text: None
@@ -212,7 +213,7 @@ class BrowserPhones:
             self._bye(call, "the service stops")
         for media in tuple(self._media.values()):
             media.close()
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        await self._background.close()
 
     # -- what a page says
 
@@ -240,7 +241,7 @@ class BrowserPhones:
             call.answered.set_result(phone)
             self.on_chat(call.call_id)
         else:
-            self._in_background(self._when_connected(call, phone, call.peer))
+            self._background.start(self._when_connected(call, phone, call.peer))
 
     async def _when_connected(self, call: BrowserCall, phone: BrowserPhone, peer: WebRtcPeer) -> None:
         """The caller is put through to somebody who can be heard, not to an answer on its way."""
@@ -306,12 +307,7 @@ class BrowserPhones:
 
     def _forget(self, media: BrowserMedia) -> None:
         if self._media.pop(media.token, None) is not None and media.peer is not None:
-            self._in_background(media.peer.close())
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+            self._background.start(media.peer.close())
 
     # -- Dialer
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from ivr.acd.floor import RING_GRACE_S, Floor
 from ivr.acd.waiting import Arrival, CallState
 from ivr.acd.waiting import Call as FloorCall
 from ivr.call.events import EnterQueue, QueueChanged
+from ivr.desk.background import Background
 from ivr.desk.browser_phones import BrowserPhones
 from ivr.desk.clock import SteadyClock
 from ivr.desk.config import AgentSettings, DeskConfig, QueueLike, agent_config, floor_config
@@ -27,14 +28,14 @@ from ivr.desk.entry import Driver, Entry
 from ivr.desk.guests import Reception
 from ivr.desk.handing import Handing
 from ivr.desk.lines import CallerLine, Dialer, LegFactory
-from ivr.desk.packet import Packet, PacketCaller, as_json, build_packet
+from ivr.desk.packet import Packet, as_json, build_packet, caller_known
 from ivr.desk.ringing import Ring, Ringer
 from ivr.desk.shared import SharedFloor
 from ivr.desk.talks import Talks
 from ivr.dialog.events import QueueStatus
 from ivr.errors import ConfigError, InputError, StoreError
 from ivr.store import records
-from ivr.store.models import CallerRow, QueueEntryRow
+from ivr.store.models import QueueEntryRow
 from ivr.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class HumanDesk:
         self._count = 0
         self._commands: deque[Command] = deque()
         self._obeying = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background("desk")
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self.shared: SharedFloor | None = None
@@ -135,7 +136,7 @@ class HumanDesk:
         rings = [ring.task for entry in self._entries.values() for ring in entry.rings.values() if ring.task]
         for task in rings:
             task.cancel()
-        await asyncio.gather(*rings, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*rings, self._background.close(), return_exceptions=True)
         if self.shared is not None:
             await self.shared.close()
         await self.talks.close()
@@ -186,7 +187,7 @@ class HumanDesk:
             commands = [GiveUp(entry.id, "failed", str(error))]
         if entry.id in self.floor.calls:
             entry.entered_at = self.floor.calls[entry.id].entered_at
-            entry.noted = self._in_background(self._note_entry(entry, arrival))
+            entry.noted = self._background.start(self._note_entry(entry, arrival))
         self._soon(commands)
 
     def leave(self, call_id: str, reason: str) -> None:
@@ -198,7 +199,7 @@ class HumanDesk:
         self.drop_rings(entry)
         call, now = self.floor.calls.get(entry.id), self._clock()
         kept = reason in HUNG_UP and call is not None and call.state is not CallState.TALKING
-        self._in_background(self._forget_entry(call_id, entry, call if kept else None))
+        self._background.start(self._forget_entry(call_id, entry, call if kept else None))
         if call is not None and call.state is CallState.TRANSFERRING:
             # The phone was told to call the agent and hung up on us: it may well have got through.
             self._soon(self.floor.transferred(entry.id, next(iter(call.offered)), now))
@@ -231,14 +232,14 @@ class HumanDesk:
         self._agents[agent.name] = agent
         if remember and self._store is not None:
             data = {JOINED: agent.model_dump(mode="json")}
-            self._in_background(self._store.put_agent(agent.name, uri=agent.uri, data=data))
+            self._background.start(self._store.put_agent(agent.name, uri=agent.uri, data=data))
 
     def forget_agent(self, name: str) -> None:
         """They take no more calls, and are not there after a restart unless the configuration has them."""
         if name in self._agents:
             self.sign_out(name)
             if self._store is not None:
-                self._in_background(self._store.put_agent(name, data={}))
+                self._background.start(self._store.put_agent(name, data={}))
 
     def sign_in(self, agent: str) -> None:
         """Raises ConfigError for nobody's name, as the next three do."""
@@ -284,7 +285,7 @@ class HumanDesk:
         self._soon(self.floor.finish(ring.entry_id, self._clock()))
         if heir is not None:
             entry.agent, entry.bridged = heir, True
-            self._in_background(self._note_talk(entry))
+            self._background.start(self._note_talk(entry))
             return
         self._end(ring.entry_id)
         entry.driver.deliver(QueueChanged("left", detail=ring.agent.name))
@@ -325,7 +326,7 @@ class HumanDesk:
     def enter_floor(self, entry: Entry, arrival: Arrival) -> None:
         """Raises ConfigError for a queue that is not there."""
         commands = self.floor.enter(arrival, entry.entered_at)
-        self._in_background(self._note_entry(entry, arrival))
+        self._background.start(self._note_entry(entry, arrival))
         self._soon(commands)
 
     def move(self, call_id: str, queue: str, priority: str) -> None:
@@ -354,7 +355,7 @@ class HumanDesk:
             self._drop(entry, ring)
 
     def note_holder(self, entry: Entry) -> None:
-        self._in_background(self._note_talk(entry))
+        self._background.start(self._note_talk(entry))
 
     def end(self, entry_id: str) -> None:
         """The caller is off the desk."""
@@ -423,7 +424,7 @@ class HumanDesk:
     def _offer(self, entry: Entry, offer: Offer) -> None:
         ring = Ring(entry.id, entry.driver.info, self._agents[offer.agent], offer.queue, offer.ring_s)
         entry.rings[offer.agent] = ring
-        ring.task = self._in_background(self._run(ring))
+        ring.task = self._background.start(self._run(ring))
 
     async def _run(self, ring: Ring) -> None:
         """A ring that fails by an error of ours must not keep its agent for ever."""
@@ -447,7 +448,7 @@ class HumanDesk:
         if ring is not None and ring.media is not None:
             self.talks.join(entry.driver, command.agent, ring.media.leg)
         if not entry.transferred:
-            self._in_background(self._note_talk(entry))
+            self._background.start(self._note_talk(entry))
         detail = command.agent
         if entry.transferred:
             detail = f"transferred to {command.agent}" + ("" if entry.known else ", outcome unknown")
@@ -465,7 +466,7 @@ class HumanDesk:
             call_id = entry.driver.info.call_id
             if self._current.get(call_id) == entry_id:
                 del self._current[call_id]
-            self._in_background(self._forget_entry(call_id, entry))
+            self._background.start(self._forget_entry(call_id, entry))
         return entry
 
     def _drop(self, entry: Entry, ring: Ring) -> None:
@@ -495,20 +496,6 @@ class HumanDesk:
         if found is not None:
             self._packets[found.call_id] = found
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except StoreError as error:
-            _log.error("desk: %s", error)
-        except Exception:
-            _log.exception("desk: a task failed")
-
     async def _note_entry(self, entry: Entry, arrival: Arrival) -> None:
         """Once the caller's record is known: packet and entry to the store."""
         if self._store is None:
@@ -521,7 +508,7 @@ class HumanDesk:
             row = None
         packet = self._packets.get(info.call_id)
         if row is not None and packet is not None:
-            packet = packet.model_copy(update={"caller": _caller(row)})
+            packet = packet.model_copy(update={"caller": caller_known(row)})
             self._packets[info.call_id] = packet
         if self._current.get(info.call_id) == entry.id:  # else gone already, and the row is gone or was never made
             call = self.floor.calls.get(entry.id)
@@ -576,7 +563,7 @@ class HumanDesk:
 
     def _note_agent(self, name: str, state: str, reason: str = "") -> None:
         if self._store is not None:
-            self._in_background(self._write_agent(name, state, reason))
+            self._background.start(self._write_agent(name, state, reason))
 
     async def _write_agent(self, name: str, state: str, reason: str) -> None:
         assert self._store is not None
@@ -605,10 +592,6 @@ def _priority(text: str, call_id: str) -> float:
     except ConfigError as error:
         _log.error("call %s: %s; taken as normal", call_id, error)
         return 0.0
-
-
-def _caller(row: CallerRow) -> PacketCaller:
-    return PacketCaller(number=row.number, name=row.name, language=row.language, calls=row.calls, data=row.data)
 
 
 def _moment(seconds: float) -> datetime:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ivr.call.events import EnterQueue
 from ivr.dialog.events import HandoverSlot
+from ivr.store.models import CallerRow
 from ivr.transport.base import CallInfo
 
 SCHEMA_ID = "urn:ivr:handover-packet:1"
@@ -99,6 +100,11 @@ def build_packet(info: CallInfo, command: EnterQueue, caller: PacketCaller | Non
         transcript=[PacketTurn(speaker=speaker, text=text) for speaker, text in command.transcript],
         source=handover.source,
     )
+
+
+def caller_known(row: CallerRow) -> PacketCaller:
+    """What the store knows of the caller."""
+    return PacketCaller(number=row.number, name=row.name, language=row.language, calls=row.calls, data=row.data)
 
 
 def packet_schema() -> dict[str, Any]:

@@ -20,11 +20,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from ivr.audio.frame import Samples
 from ivr.call.driver import Room
 from ivr.call.events import AgentSays, EngineEvent, QueueChanged
+from ivr.desk.background import Background
 from ivr.desk.conference import HEARD_BY_CALLER, SUPERVISING, Conference, Party, Role
 from ivr.desk.guests import Guest, Reception
 from ivr.desk.lines import CallerLine
@@ -109,7 +110,7 @@ class Talks:
         self.on_open: list[Callable[[Talk], None]] = []
         self.on_close: list[Callable[[Talk], None]] = []
         """Told when a call gets its conference, and when it has none any more."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background("talks")
 
     # -- what there is
 
@@ -253,7 +254,7 @@ class Talks:
             raise InputError(f"the caller is being transferred to {talk.transferring} already")
         talk.transferring, talk.notice = uri, ""
         talk.driver.note("desk.refer", {"by": talk.holder, "target": uri})
-        self._in_background(self._refer(talk, line, uri, limit_s))
+        self._background.start(self._refer(talk, line, uri, limit_s))
 
     def lend(self, call_id: str, flow: str) -> None:
         """The bot does `flow` with the caller, then gives the call back."""
@@ -330,7 +331,7 @@ class Talks:
         talk.driver.note("desk.taken_over", {"by": name})
         guest.agent = guest.agent or self._owner.engage(call_id, name)
         if guest.agent:
-            self._in_background(self._owner.claim(call_id, name))
+            self._background.start(self._owner.claim(call_id, name))
         if not had:
             self._owner.taken(talk.driver, name)
         self._promote(talk, guest)
@@ -435,7 +436,7 @@ class Talks:
 
     def _invite(self, talk: Talk, guest: Guest) -> None:
         talk.guests[guest.name] = guest
-        guest.task = self._in_background(self._ring(talk, guest))
+        guest.task = self._background.start(self._ring(talk, guest))
 
     async def _ring(self, talk: Talk, guest: Guest) -> None:
         info = talk.driver.info
@@ -477,22 +478,8 @@ class Talks:
             talk.notice = f"{uri}: outcome unknown"
             self._owner.handed_on(talk.driver.info.call_id, "")
 
-    def _in_background(self, work: Any) -> asyncio.Task[None]:
-        async def guarded() -> None:
-            try:
-                await work
-            except Exception:
-                _log.exception("desk: a task of a talk failed")
-
-        task = asyncio.get_running_loop().create_task(guarded())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
     async def close(self) -> None:
         """Hang up all guests."""
         for call_id in tuple(self._talks):
             self.dismiss(call_id, all_of_them=True)
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close(cancel=True)
