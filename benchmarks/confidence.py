@@ -1,7 +1,7 @@
 """Is a confidence a probability? Reliability on clips that fitted nothing, before and after calibration.
 
     python benchmarks/confidence.py [--json FILE] [--limit N]
-    python benchmarks/confidence.py --fit [FOLDER...]     refits ivr/asr/confidence.json; curves without data stay
+    python benchmarks/confidence.py --fit [FOLDER...]     refits ivr/asr/confidence.json first; curves without data stay
 
 - words: each word of an open question's best reading, as live calls hear it (both passes); right = it was said there.
 - answers: the best reading of closed questions (one of five options, words that are none, strings of digits) where it
@@ -10,12 +10,12 @@
 `ECE` is the expected calibration error: the mean distance, over ten bins of equal counts, of the mean confidence from
 the share that was right. `raw` is what the engines say.
 
-Held out for the figures: `audio_fixtures/en_prompts_allison` and `en_sentences`; Mandarin sentences, option words and
-speakers of digits on the even side of a hash of their name. Fitted on: the odd side, and the folders given, each with a
-`transcripts.tsv` (file, language, transcript) and none of the fixtures' clips. The curves in the
-package were fitted on 60 prompts, drawn by lot, of Debian's asterisk-core-sounds-en-wav 1.6.1-1 that are no fixtures
-(texts: its core-sounds-en.txt) for open questions in English, and on the odd side of the fixtures for the rest. Curves
-of few clips are logistic, others isotonic.
+English words are measured on `audio_fixtures/en_prompts_allison` and `en_sentences`, and fitted on the folders given,
+each with a `transcripts.tsv` (file, language, transcript) and none of the fixtures' clips. The curves in the package
+were fitted on 60 prompts, drawn by lot, of Debian's asterisk-core-sounds-en-wav 1.6.1-1 that are no fixtures (texts:
+its core-sounds-en.txt). Of the rest there are too few clips to keep half of them aside: each is judged by a curve that
+was fitted on all others of its kind (leave one out), and the package has the curve of all, where it makes the
+calibration error smaller. Curves of few clips are logistic, others isotonic.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,7 +38,7 @@ from recognition import FIXTURES, Clip, load_folder, load_set, normal_en, normal
 
 import ivr.asr
 from ivr.asr.base import Hypothesis, RecognitionRequest, Transcript
-from ivr.asr.calibration import FILE, answer_kind, calibrated, other_reading, word_kinds
+from ivr.asr.calibration import FILE, Curve, answer_kind, calibrated, other_reading, word_kinds
 from ivr.asr.closed import digits_in, settled
 from ivr.asr.config import default_config
 from ivr.asr.registry import create
@@ -51,8 +50,10 @@ T = TypeVar("T")
 KNOTS = 8
 FEW = 100
 """Fewer judgements than this make a logistic curve: steps of their own they cannot bear."""
+LEAST = 24
+"""Fewer make no curve: the engine's score stays."""
 PRIOR = 2.0
-"""Each knot is drawn to the curve's mean as by so many clips."""
+"""Each knot is drawn to the curve's mean as by so many clips, the ends of a logistic curve to 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,6 @@ class Ears:
         return utterance.finish()
 
 
-def odd(name: str) -> bool:
-    return bool(zlib.crc32(name.encode()) % 2)
-
-
 def words_of(ears: Ears, clip: Clip) -> Iterator[Point]:
     """Each word of the best reading."""
     request = RecognitionRequest(clip.language)
@@ -147,15 +144,15 @@ def answers_of(
     yield Point(key, best.confidence, after.confidence, got == wanted)
 
 
-def closed_points(ears: Ears, fit: bool, limit: int) -> Iterator[Point]:
-    asked = [one for one in questions(recorded(), 5) if one[2] and odd(one[1].text) == fit]
+def closed_points(ears: Ears, limit: int) -> Iterator[Point]:
+    asked = [one for one in questions(recorded(), 5) if one[2]]
     for _, word, options, wanted in each_language(asked, lambda one: one[1].language, limit):
         language = word.language
         request = option_request(word, options)
         yield from answers_of(
             ears, word.samples, request, lambda heard, o=options, la=language: chosen(heard, la, o), wanted
         )  # type: ignore[misc]
-    spoken = [one for one in strings(1) if one.digits and odd(f"{one.set} {len(one.digits)}") == fit]
+    spoken = [one for one in strings(1) if one.digits]
     for one in each_language(spoken, lambda one: one.language, limit):
         count = len(one.digits)
         request = digit_request(one.language, (count, count))
@@ -176,22 +173,49 @@ def open_points(ears: Ears, clips: Sequence[Clip]) -> Iterator[Point]:
         yield from words_of(ears, clip)
 
 
-def held_out(limit: int) -> list[Clip]:
-    english = [*load_set("en_prompts_allison", limit), *load_set("en_sentences", limit)]
-    return [*english, *(clip for clip in mandarin() if not odd(clip.path.name))][: limit or None]
+def english(limit: int) -> list[Clip]:
+    """What the figures of English words are measured on."""
+    return [*load_set("en_prompts_allison", limit), *load_set("en_sentences", limit)]
 
 
-def mandarin() -> list[Clip]:
-    return [*load_set("zh_aishell3", 0), *load_set("zh_sentences", 0)]
+def few(ears: Ears, limit: int) -> list[Point]:
+    """Judgements of all kinds of which there are few: Mandarin words, and answers."""
+    mandarin = [*load_set("zh_aishell3", limit), *load_set("zh_sentences", limit)]
+    return [*open_points(ears, mandarin), *closed_points(ears, limit)]
 
 
 def fitting(folders: Sequence[Path]) -> list[Clip]:
-    """The folders' clips, and the odd side of the Mandarin sentences. Raises ValueError for a fixture among them."""
+    """The folders' clips. Raises ValueError for a fixture among them."""
     clips = [clip for folder in folders for clip in load_folder(folder)]
     known = {path.read_bytes() for path in FIXTURES.rglob("*.wav")}
     if taken := [clip.path for clip in clips if clip.path.read_bytes() in known]:
         raise ValueError(f"{taken[0]} is a fixture: what is fitted on is not measured on")
-    return [*clips, *(clip for clip in mandarin() if odd(clip.path.name))]
+    return clips
+
+
+def by_key(points: Sequence[Point]) -> dict[str, list[Point]]:
+    found: dict[str, list[Point]] = defaultdict(list)
+    for point in points:
+        found[point.key].append(point)
+    return found
+
+
+def left_out(points: Sequence[Point]) -> list[Point]:
+    """Each judged by the curve of all others of its kind; by the engine's score where there is to be no curve."""
+    return [point for inside in by_key(points).values() for point in (_judged(inside) or inside)]
+
+
+def _judged(inside: Sequence[Point]) -> list[Point]:
+    """Each by the curve of the others; empty where these are too few, or the scores held better as they were."""
+    if len(inside) <= LEAST:
+        return []
+    judged = []
+    for index, point in enumerate(inside):
+        fitted = curve([*inside[:index], *inside[index + 1 :]])
+        after = Curve(tuple(fitted["scores"]), tuple(fitted["shares"]))(point.raw)
+        judged.append(replace(point, calibrated=after))
+    before = ece([(point.raw, point.right) for point in judged])
+    return judged if ece([(point.calibrated, point.right) for point in judged]) < before else []
 
 
 def curve(points: Sequence[Point]) -> dict[str, list[float]]:
@@ -218,37 +242,34 @@ def curve(points: Sequence[Point]) -> dict[str, list[float]]:
 
 
 def logistic(points: Sequence[Point]) -> dict[str, list[float]]:
-    """Platt's curve on the raw score, with his targets (a share of doubt in every judgement), never falling."""
+    """Platt's curve on the raw score, with his targets (a share of doubt in every judgement). Two
+    judgements that nobody made hold its ends: a score of 0 is wrong, one of 1 is right."""
     from sklearn.linear_model import LogisticRegression
 
-    scores = np.array([point.raw for point in points])
     right = sum(point.right for point in points)
     yes, no = (right + 1) / (right + 2), 1 / (len(points) - right + 2)
-    weights = np.array([yes if point.right else no for point in points])
-    model = LogisticRegression(C=1.0).fit(
+    scores = np.array([*(point.raw for point in points), 0.0, 1.0])
+    shares = np.array([*(yes if point.right else no for point in points), 0.0, 1.0])
+    counts = np.array([*(1.0 for _ in points), PRIOR, PRIOR])
+    model = LogisticRegression(C=10.0).fit(
         np.r_[scores, scores].reshape(-1, 1), np.r_[np.ones(len(scores)), np.zeros(len(scores))],
-        sample_weight=np.r_[weights, 1 - weights],
+        sample_weight=np.r_[shares * counts, (1 - shares) * counts],
     )  # fmt: skip
-    knots = np.unique(np.round(np.quantile(scores, np.linspace(0, 1, 6)), 4))
-    mean = float(weights.mean())
-    shares = model.predict_proba(knots.reshape(-1, 1))[:, 1] if model.coef_[0][0] > 0 else np.full(len(knots), mean)
-    return {"scores": [float(knot) for knot in knots], "shares": [round(float(share), 4) for share in shares]}
+    knots = np.round(np.linspace(0, 1, 6), 4)
+    fitted = model.predict_proba(knots.reshape(-1, 1))[:, 1]
+    return {"scores": [float(knot) for knot in knots], "shares": [round(float(share), 4) for share in fitted]}
 
 
-def fit(folders: Sequence[Path], limit: int) -> None:
-    ears = Ears()
-    clips = each_language(fitting(folders), lambda clip: clip.language, limit)
-    points = [*open_points(ears, clips), *closed_points(ears, True, limit)]
-    by_key: dict[str, list[Point]] = defaultdict(list)
-    for point in points:
-        by_key[point.key].append(point)
-    table = {key: curve(found) for key, found in sorted(by_key.items()) if len(found) >= 24}
+def fit(points: Sequence[Point]) -> None:
+    """Write the curves of these judgements that do any good into the package; others stay."""
+    table = {key: (curve(found), len(found)) for key, found in sorted(by_key(points).items()) if _judged(found)}
     target = Path(next(iter(ivr.asr.__path__))) / FILE
     kept = json.loads(target.read_text(encoding="utf-8"))
-    fitted_on = kept["fitted_on"] | {key: len(by_key[key]) for key in table}
-    content = {"fitted_on": fitted_on, "curves": kept["curves"] | table}
+    content = {
+        "fitted_on": kept["fitted_on"] | {key: count for key, (_, count) in table.items()},
+        "curves": kept["curves"] | {key: fitted for key, (fitted, _) in table.items()},
+    }
     target.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(content, indent=1))
 
 
 def ece(pairs: Sequence[tuple[float, bool]]) -> float:
@@ -290,12 +311,11 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=0, help="only so many clips a set, to try it")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    if args.fit is not None:
-        fit(args.fit, args.limit)
-        return
     ears = Ears()
-    points = [*open_points(ears, held_out(args.limit)), *closed_points(ears, False, args.limit)]
-    found, bins = figures(points)
+    rare = few(ears, args.limit)
+    if args.fit is not None:
+        fit([*open_points(ears, fitting(args.fit)), *rare])
+    found, bins = figures([*open_points(ears, english(args.limit)), *left_out(rare)])
     print(f"{'set':12} {'points':>6} {'right':>6} {'raw':>6} {'ECE':>6} {'calibrated':>10} {'ECE':>6}")
     for one in found:
         print(
