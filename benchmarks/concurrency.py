@@ -2,12 +2,14 @@
 
     python benchmarks/peers/install.py pipecat              # once
     python benchmarks/concurrency.py [--quick] [--calls 8 16 24 32] [--server-calls 8 12 16 20] [--peer-calls 2 4 8]
-                                     [--seconds 20] [--workers 2] [--patience 60] [--picture FILE.svg] [--json FILE]
+                                     [--call-seconds 0 60] [--seconds 20] [--workers 2] [--patience 60]
+                                     [--picture FILE.svg] [--json FILE]
 
 The caller speaks recorded sentences for 35 % of the time. Ours: RTP both ways, jitter buffer, G.711, voice detection,
 turn-taking, recording and journal, and streaming Vosk in worker processes, gated by voice; the answer's sound is there
 at once. A second process is every call's other end and its kernel stamps our packets. vosk-server: its protocol
-re-created (peers/vosk_server.py): one recogniser a connection, all audio decoded. pipecat: pipelines in memory with
+re-created (peers/vosk_server.py): one recogniser a connection, all audio decoded; once with calls that last as long as
+the run, whose recognisers have heard every word before, once with calls of a minute. pipecat: pipelines in memory with
 Silero and Smart Turn, no recogniser's work (peers/pipecat_many.py).
 
     recognition   our end of utterance (the first short silence) to its final transcript; vosk-server: a chunk of 200 ms
@@ -248,13 +250,13 @@ async def ours(count: int, seconds: float, workers: int, line: Samples, sound: S
 # -- the others --------------------------------------------------------------------------------------------------------
 
 
-def vosk_server(count: int, seconds: float, line: Samples) -> Level:
+def vosk_server(count: int, seconds: float, line: Samples, call_s: float) -> Level:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "line.npy"
         np.save(path, line)
         script = Path(__file__).parent / "peers" / "vosk_server.py"
         model = models_root() / "vosk-en"
-        command = [sys.executable, script, model, str(count), str(seconds), path, str(WARM_UP_S)]
+        command = [sys.executable, script, model, str(count), str(seconds), path, str(WARM_UP_S), str(call_s)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=False)
     if done.returncode:
         raise SystemExit(f"vosk-server failed: {done.stderr[-2000:]}")
@@ -262,7 +264,8 @@ def vosk_server(count: int, seconds: float, line: Samples) -> Level:
     note = f"{100 * said['answered']:.0f} % of chunks answered"
     p50, p95 = said["lag_p50_ms"], said["lag_p95_ms"]
     cores = round(said["cpu_s"] / seconds, 2)
-    return Level("vosk-server", count, p50, p95, None, None, None, cores, 0, note)
+    who = f"vosk-server, calls of {call_s:.0f} s" if call_s else "vosk-server"
+    return Level(who, count, p50, p95, None, None, None, cores, 0, note)
 
 
 def pipecat(count: int, seconds: float, line: Samples, sound: Samples) -> Level:
@@ -297,7 +300,7 @@ def show(row: Level) -> None:
     cells = [row.recognition_p50_ms, row.recognition_p95_ms, row.answer_p50_ms, row.answer_p95_ms, row.late_p99_ms]
     shown = "".join(f"{'-' if cell is None else f'{cell:.0f}':>8}" for cell in cells)
     print(
-        f"{row.who:16} {row.calls:5} {shown}  {row.cores:6.2f} {1000 * row.cores / row.calls:8.0f} {row.turns:6}"
+        f"{row.who:26} {row.calls:5} {shown}  {row.cores:6.2f} {1000 * row.cores / row.calls:8.0f} {row.turns:6}"
         f" {row.others_cores:7.2f}  {row.held:>4}  {row.note}",
         flush=True,
     )
@@ -323,6 +326,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, nargs="*", default=[8, 16, 24, 32])
     parser.add_argument("--server-calls", type=int, nargs="*", default=[8, 12, 16, 20])
+    parser.add_argument(
+        "--call-seconds", type=float, nargs="*", default=[0.0, 60.0], help="vosk-server's calls; 0: endless"
+    )
     parser.add_argument("--peer-calls", type=int, nargs="*", default=[2, 4, 8])
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--workers", type=int, default=2, help="our recogniser processes")
@@ -336,7 +342,7 @@ def main() -> None:
     line, sound, before = caller_line(), prompt(), load()
     rows: list[Level] = []
     print(
-        f"{before}\n{'':16} calls  recog. p50     p95 ans. p50     p95 late p99   cores  ms/call  turns  others  held"
+        f"{before}\n{'':26} calls  recog. p50     p95 ans. p50     p95 late p99   cores  ms/call  turns  others  held"
     )
     longest = max(len(options.calls), len(options.server_calls), len(options.peer_calls))
     has_pipecat = python_of("pipecat").exists()
@@ -347,7 +353,10 @@ def main() -> None:
                 lambda n=options.calls[step]: asyncio.run(ours(n, options.seconds, options.workers, line, sound))
             )
         if step < len(options.server_calls):
-            levels.append(functools.partial(vosk_server, options.server_calls[step], options.seconds, line))
+            levels += [
+                functools.partial(vosk_server, options.server_calls[step], options.seconds, line, call_s)
+                for call_s in options.call_seconds
+            ]
         if step < len(options.peer_calls) and has_pipecat:
             levels.append(functools.partial(pipecat, options.peer_calls[step], options.seconds, line, sound))
         for level in levels:

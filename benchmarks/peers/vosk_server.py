@@ -1,22 +1,25 @@
 """alphacep's vosk-server as its documentation describes it, in this project's environment: a websocket a caller, one
 recogniser a connection, every chunk of audio decoded on a pool of threads and answered with a partial or a result.
 
-    python benchmarks/peers/vosk_server.py MODEL CALLS SECONDS LINE.npy WARM_UP_SECONDS
+    python benchmarks/peers/vosk_server.py MODEL CALLS SECONDS LINE.npy WARM_UP_SECONDS [CALL_SECONDS]
 
 Starts server and callers as two processes, and prints one JSON object. Each caller sends its line in real time in
 chunks of 200 ms at its own phase; what counts is how long after a chunk was sent its answer comes. 16 kHz: the small
-model takes no less.
+model takes no less. CALL_SECONDS: callers hang up and call again after so long, each at a time of their own; a new call
+is a new connection, and so a new recogniser. Without it calls last as long as the run.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import aiohttp
 import numpy as np
@@ -61,29 +64,53 @@ def serve(model_path: str) -> None:
     asyncio.run(main())
 
 
-async def caller(port: int, line: bytes, phase: float, seconds: float, warm_up: float, lags: list[float]) -> None:
+@dataclass(frozen=True)
+class Run:
+    port: int
+    line: bytes
+    seconds: float
+    warm_up: float
+    call_s: float
+    """Length of a call; 0 = that of the run."""
+
+
+async def caller(run: Run, phase: float, lags: list[float]) -> None:
+    """One caller from the run's beginning to its end, in as many calls as that takes."""
     size = int(RATE * CHUNK_S) * 2
-    begin = int(phase * len(line) / size) * size
-    line = line[begin:] + line[:begin]
-    async with aiohttp.ClientSession() as session, session.ws_connect(f"http://127.0.0.1:{port}/") as socket:
-        await asyncio.sleep(phase * CHUNK_S)
-        start, sent = time.monotonic(), list[float]()
+    begin = int(phase * len(run.line) / size) * size
+    line = run.line[begin:] + run.line[:begin]
+    chunks = [line[at : at + size] for at in range(0, len(line) - size + 1, size)]
+    count = int((run.seconds + run.warm_up) / CHUNK_S)
+    a_call = int(run.call_s / CHUNK_S) or count
+    start = time.monotonic() + phase * CHUNK_S
+    first = count if a_call == count else max(1, int(phase * a_call))
+    cuts = [0, *range(first, count, a_call), count]
+    async with aiohttp.ClientSession() as session:
+        for begins, ends in itertools.pairwise(cuts):
+            async with session.ws_connect(f"http://127.0.0.1:{run.port}/") as socket:
+                await one_call(socket, range(begins, ends), chunks, start, lags, start + run.warm_up)
 
-        async def listen() -> None:
-            count = 0
-            async for _ in socket:
-                if sent[count] - start > warm_up:
-                    lags.append(time.monotonic() - sent[count])
-                count += 1
 
-        listening = asyncio.create_task(listen())
-        for index in range(int((seconds + warm_up) / CHUNK_S)):
-            await asyncio.sleep(max(0.0, start + index * CHUNK_S - time.monotonic()))
-            at = index * size % (len(line) - size + 1)
-            sent.append(time.monotonic())
-            await socket.send_bytes(line[at : at + size])
-        await asyncio.sleep(0.5)
-        listening.cancel()
+async def one_call(
+    socket: aiohttp.ClientWebSocketResponse, places: range, chunks: list[bytes], start: float, lags: list[float],
+    counted_from: float,
+) -> None:  # fmt: skip
+    sent: list[float] = []
+
+    async def listen() -> None:
+        count = 0
+        async for _ in socket:
+            if sent[count] > counted_from:
+                lags.append(time.monotonic() - sent[count])
+            count += 1
+
+    listening = asyncio.create_task(listen())
+    for place in places:
+        await asyncio.sleep(max(0.0, start + place * CHUNK_S - time.monotonic()))
+        sent.append(time.monotonic())
+        await socket.send_bytes(chunks[place % len(chunks)])
+    await asyncio.sleep(CHUNK_S)
+    listening.cancel()
 
 
 def cpu_of(pid: int) -> float:
@@ -92,17 +119,15 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def callers(
-    port: int, server: int, count: int, seconds: float, warm_up: float, line: bytes
-) -> tuple[list[float], float]:
+async def callers(run: Run, server: int, count: int) -> tuple[list[float], float]:
     """Lags (s) and the server's CPU (s), both without the warm-up."""
     lags: list[float] = []
-    all_of_them = [caller(port, line, index / count, seconds, warm_up, lags) for index in range(count)]
+    all_of_them = [caller(run, index / count, lags) for index in range(count)]
 
     async def used() -> float:
-        await asyncio.sleep(warm_up)
+        await asyncio.sleep(run.warm_up)
         before = cpu_of(server)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(run.seconds)
         return cpu_of(server) - before
 
     cpu, *_ = await asyncio.gather(used(), *all_of_them)
@@ -119,7 +144,8 @@ def main() -> None:
     assert server.stdout
     try:
         port = int(server.stdout.readline())
-        lags, cpu = asyncio.run(callers(port, server.pid, count, seconds, float(sys.argv[5]), line))
+        run = Run(port, line, seconds, float(sys.argv[5]), float(sys.argv[6]) if len(sys.argv) > 6 else 0.0)
+        lags, cpu = asyncio.run(callers(run, server.pid, count))
     finally:
         server.kill()
         server.wait()
