@@ -81,10 +81,9 @@ async def caller(run: Run, phase: float, lags: list[float]) -> None:
     line = run.line[begin:] + run.line[:begin]
     chunks = [line[at : at + size] for at in range(0, len(line) - size + 1, size)]
     count = int((run.seconds + run.warm_up) / CHUNK_S)
-    a_call = int(run.call_s / CHUNK_S) or count
     start = time.monotonic() + phase * CHUNK_S
-    first = count if a_call == count else max(1, int(phase * a_call))
-    cuts = [0, *range(first, count, a_call), count]
+    a_call = int(run.call_s / CHUNK_S)
+    cuts = [0, *(range(max(1, int(phase * a_call)), count, a_call) if a_call else ()), count]
     async with aiohttp.ClientSession() as session:
         for begins, ends in itertools.pairwise(cuts):
             async with session.ws_connect(f"http://127.0.0.1:{run.port}/") as socket:
