@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ivr.acd.commands import RefuseKind
+from ivr.desk.background import Background
 from ivr.desk.browser_phones import BROWSER, CHAT, BrowserPhones
 from ivr.desk.config import AgentSettings, DeskConfig
 from ivr.desk.lines import AgentCall, AgentMedia, CallerLine, Dialer, LegFactory
@@ -76,7 +77,7 @@ class Ringer:
     ) -> None:
         self._config, self._sip, self._legs, self._line_of, self._floor = config, sip, legs, line_of, floor
         self._browsers = browsers or BrowserPhones()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._background = Background("ringing")
 
     async def run(self, ring: Ring) -> None:
         """Until the talk is over or the offer has failed. Cancelling it stops the ringing, or hangs the agent up."""
@@ -188,9 +189,7 @@ class Ringer:
 
     def _hang_up(self, call: AgentCall, reason: str) -> None:
         """From the pacer: the agent's audio stays away."""
-        task = asyncio.get_running_loop().create_task(call.bye(reason))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._background.start(call.bye(reason))
 
 
 def _in_browser(ring: Ring) -> bool:
