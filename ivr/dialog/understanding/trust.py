@@ -35,8 +35,9 @@ NOISED = 0.3
 _KINDRED = 1.4
 _BACKGROUND = 0.8
 """Weight of background sentences in the detector, beside 1 for the hidden intents."""
-_NATIVE = 0.2
-"""Share of the examples that are further from each other than a background sentence may be from an intent."""
+_NATIVE = 0.05
+"""Share of the examples that are further from the rest of their own intent than a background sentence may be from the
+intent that it looks like."""
 _SURELY_NEAR = 0.45
 """Cosine under which a background sentence is never an intent's."""
 _STRENGTH = 3.0
@@ -68,11 +69,11 @@ class Evidence:
 
     def clean_of_natives(self) -> Evidence:
         """Without the background sentences that this hotline has an intent for after all (a cinema's line is asked for
-        films): as near to an example as nearly all examples are to each other."""
+        films): as near to the intent that it looks like as nearly all examples are to the rest of theirs."""
         if self.apart is None:
             return self
-        usual = _near(self.inside[0].scored)
-        strange = np.flatnonzero(_near(self.apart) < max(float(np.quantile(usual, _NATIVE)), _SURELY_NEAR))
+        usual = _near_in_class(self.inside[0].scored)
+        strange = np.flatnonzero(_near_in_class(self.apart) < max(float(np.quantile(usual, _NATIVE)), _SURELY_NEAR))
         apart = self.apart.pick(strange) if len(strange) else None
         return Evidence(self.inside, self.noised, self.outside, apart)
 
@@ -110,6 +111,10 @@ def _signs(in_scope: Vector, p: Vector) -> Matrix:
 
 def _near(scored: Scored) -> Vector:
     return scored.near_sparse if scored.near_dense is None else scored.near_dense
+
+
+def _near_in_class(scored: Scored) -> Vector:
+    return scored.near_sparse if scored.near_in_class is None else scored.near_in_class
 
 
 def fit_detector(evidence: Evidence, examples: int, dense: bool) -> Vector:
