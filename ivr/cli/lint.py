@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ivr.errors import ConfigError, Problem
@@ -38,6 +41,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
+    with _uncollected():
+        return _run(args)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of reference cycles: trees of thousands of nodes that all live to the end make it look
+    through them again and again, a sixth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _run(args: argparse.Namespace) -> int:
     from ivr import __version__
     from ivr.dialog.lint import LintOptions, lint_folder, report
 

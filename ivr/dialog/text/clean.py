@@ -8,9 +8,9 @@ import unicodedata
 
 HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
 _LATIN = re.compile(r"[A-Za-z]")
-_PUNCTUATION = re.compile(r"[^\w\s]|_")
+_NO_WORD = re.compile(r"[\W_]+")
+_BLANK_BESIDE_HAN = re.compile(r"(?<=[㐀-鿿豈-﫿]) (?=\S)|(?<=\S) (?=[㐀-鿿豈-﫿])")
 _ASCII = {**dict.fromkeys((*range(32), 127), " "), ord("`"): "'"}
-_SPACES = re.compile(r"\s+")
 
 
 def clean(text: str) -> str:
@@ -36,11 +36,8 @@ def _clean_char(char: str) -> str:
 def words_only(text: str) -> str:
     """Cleaned, without punctuation, blanks single. In Chinese text blanks between characters go too: recognisers put
     them where they please."""
-    bare = _PUNCTUATION.sub(" ", clean(text).replace("'", ""))
-    bare = _SPACES.sub(" ", bare).strip()
-    if HAN.search(bare):
-        bare = re.sub(r"(?<=[㐀-鿿豈-﫿]) (?=\S)|(?<=\S) (?=[㐀-鿿豈-﫿])", "", bare)
-    return bare
+    bare = _NO_WORD.sub(" ", clean(text).replace("'", "")).strip()
+    return _BLANK_BESIDE_HAN.sub("", bare) if " " in bare and not bare.isascii() else bare
 
 
 def script_language(text: str, languages: tuple[str, ...], default: str) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jellyfish
-from pypinyin import Style, lazy_pinyin
+from pypinyin import Style
+from pypinyin.converter import UltimateConverter
+from pypinyin.core import Pinyin
 
 from ivr.dialog.text.clean import words_only
 
@@ -23,10 +26,22 @@ def merge_syllable(syllable: str) -> str:
     return syllable[:-1] if syllable.endswith("ng") else syllable
 
 
+class _Converter(UltimateConverter):
+    """Remembers words: the same few thousand make up all that a hotline says and hears."""
+
+    @functools.lru_cache(maxsize=20_000)  # noqa: B019 - there is one converter
+    def convert(self, words: str, *args: Any, **settings: Any) -> list[list[str]]:
+        found: list[list[str]] = super().convert(words, *args, **settings)
+        return found
+
+
+_PINYIN = Pinyin(_Converter())
+
+
 @functools.lru_cache(maxsize=20_000)
 def syllables(text: str) -> tuple[str, ...]:
     """Toneless pinyin, one syllable a Han character; other runs of characters stay as they are."""
-    return tuple(lazy_pinyin(text, style=Style.NORMAL))
+    return tuple(_PINYIN.lazy_pinyin(text, style=Style.NORMAL))
 
 
 @functools.lru_cache(maxsize=20_000)
