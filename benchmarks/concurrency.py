@@ -5,12 +5,13 @@
                                      [--call-seconds 0 60] [--seconds 20] [--workers 2] [--patience 60]
                                      [--picture FILE.svg] [--json FILE]
 
-The caller speaks recorded sentences for 35 % of the time. Ours: RTP both ways, jitter buffer, G.711, voice detection,
-turn-taking, recording and journal, and streaming Vosk in worker processes, gated by voice; the answer's sound is there
-at once. A second process is every call's other end and its kernel stamps our packets. vosk-server: its protocol
-re-created (peers/vosk_server.py): one recogniser a connection, all audio decoded; once with calls that last as long as
-the run, whose recognisers have heard every word before, once with calls of a minute. pipecat: pipelines in memory with
-Silero and Smart Turn, no recogniser's work (peers/pipecat_many.py).
+The caller speaks recorded sentences for 35 % of the time, each caller at another place of the same line, evenly spread:
+a chorus would ask for all of its work at once. Ours: RTP both ways, jitter buffer, G.711, voice detection, turn-taking,
+recording and journal, and streaming Vosk in worker processes, gated by voice; the answer's sound is there at once. A
+second process is every call's other end and its kernel stamps our packets. vosk-server: its protocol re-created
+(peers/vosk_server.py): one recogniser a connection, all audio decoded; once with calls that last as long as the run,
+whose recognisers have heard every word before, once with calls of a minute. pipecat: pipelines in memory with Silero
+and Smart Turn, no recogniser's work (peers/pipecat_many.py).
 
     recognition   our end of utterance (the first short silence) to its final transcript; vosk-server: a chunk of 200 ms
                   to its answer

@@ -83,6 +83,8 @@ def peer() -> None:
     """Reads its task from standard input, says its ports, sends until the time is over, then says what it got."""
     task = json.loads(sys.stdin.readline())
     payloads = [bytes.fromhex(text) for text in task["payloads"]]
+    # Spread over the line: calls in chorus would all ask for the same work in the same moment
+    phases = [len(payloads) * call // len(task["ports"]) for call in range(len(task["ports"]))]
     sockets = [_peer_socket() for _ in task["ports"]]
     print(json.dumps([udp.getsockname()[1] for udp in sockets]), flush=True)
     sys.stdin.readline()
@@ -92,7 +94,7 @@ def peer() -> None:
         for slot in range(SLOTS):
             time.sleep(max(0.0, begin + (tick + slot / SLOTS) * FRAME_S - time.monotonic()))
             for call in range(slot, len(sockets), SLOTS):
-                packet = build(0, tick & 0xFFFF, tick * 160, call + 1, payloads[(tick + 7 * call) % len(payloads)])
+                packet = build(0, tick & 0xFFFF, tick * 160, call + 1, payloads[(tick + phases[call]) % len(payloads)])
                 sockets[call].sendto(packet, (HOST, task["ports"][call]))
                 _drain(sockets[call], arrivals[call])
     print(json.dumps(_lateness(arrivals, float(task["warm_up"]))), flush=True)
