@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 
@@ -328,8 +329,13 @@ class RecognitionService:
         self._ready[task.engine].add(task)
 
     def _dispatch(self, engine: str) -> None:
-        """Give each idle worker of an engine the most urgent work it may do."""
-        for worker in [worker for worker in self._workers if worker.idle and worker.engine == engine]:
+        """Give each idle worker of an engine the most urgent work it may do; the one with the fewest open utterances
+        chooses first, for an utterance stays where it was begun."""
+        idle = [worker for worker in self._workers if worker.idle and worker.engine == engine]
+        if len(idle) > 1:
+            held = Counter(task.worker for task in self._tasks.values())
+            idle.sort(key=lambda worker: held[worker])
+        for worker in idle:
             if abandoned := self._abandoned.pop(worker, []):
                 worker.send(Job(abandoned.pop(), cancel=True), self._config.job_timeout_s)
                 if abandoned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from ivr.asr.base import Recogniser, RecogniserCapabilities, RecogniserSpec, Rec
 from ivr.asr.registry import create
 from ivr.audio.frame import Samples
 from ivr.errors import EngineError, IvrError
+
+NICENESS = 10
+"""Recognition yields the core to the media loop, whose packets have a deadline each 20 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Collecting(Protocol):
 def worker_main(connection: Connection, spec: RecogniserSpec) -> None:
     """Serve jobs until the other side closes the connection or sends None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service ends us; Ctrl-C reaches the whole process group
+    os.nice(NICENESS)
     try:
         engine = create(spec)
     except IvrError as error:

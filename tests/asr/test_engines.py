@@ -141,6 +141,18 @@ def test_vosk_alternatives_share_out_one(vosk: VoskRecogniser) -> None:
     assert sum(shares) == pytest.approx(1, abs=0.01)
 
 
+def test_vosk_lends_the_recogniser_that_has_heard_most(vosk: VoskRecogniser) -> None:
+    """It has composed most of its graph: the others stay for the moments when many speak."""
+    old, new = vosk.start(ENGLISH), vosk.start(ENGLISH)
+    old.accept(clip(SENTENCE))
+    lent = old._lent
+    old.finish()
+    new.finish()
+    again = vosk.start(ENGLISH)
+    assert again._lent is lent
+    again.cancel()
+
+
 def test_vosk_hears_nothing_in_silence(vosk: VoskRecogniser) -> None:
     assert hear(vosk, np.zeros(SAMPLE_RATE, dtype=np.int16), ENGLISH).hypotheses == ()
     assert vosk.start(ENGLISH).finish().hypotheses == ()

@@ -17,7 +17,7 @@ from ivr.asr.base import RecogniserSpec, RecognitionRequest, Transcript
 from ivr.asr.config import LanguagePasses, RecognitionConfig
 from ivr.asr.pool import Handle, RecognitionService, RecognitionStats
 from ivr.asr.scripted import ScriptedRecogniser
-from ivr.asr.worker import Desk, Job
+from ivr.asr.worker import NICENESS, Desk, Job
 from ivr.audio.frame import SAMPLE_RATE, Samples
 from ivr.errors import ModelError, RecognitionError
 
@@ -220,6 +220,31 @@ def test_many_calls_share_the_workers_and_all_are_answered() -> None:
             assert seen[0].open_utterances == 30
             assert seen[0].pending_audio_ms > 0
             assert service.stats().pending_audio_ms == 0
+
+    run(test)
+
+
+def test_utterances_are_spread_over_the_workers() -> None:
+    """They stay where they were begun: no core idles while the other has a queue."""
+
+    async def test() -> None:
+        async with serving(config(workers=2)) as (service, _):
+            handles = []
+            for _ in range(6):
+                handles.append(speak(service))
+                while any(worker.job is not None for worker in service._workers):
+                    await asyncio.sleep(0.005)
+            held = [task.worker for handle in handles for task in handle.tasks]
+            assert [held.count(worker) for worker in service._workers] == [3, 3]
+
+    run(test)
+
+
+def test_workers_yield_to_the_media_loop() -> None:
+    async def test() -> None:
+        async with serving(config()) as (service, _):
+            ours, theirs = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (0, service.worker_pids()[0]))
+            assert theirs == min(19, ours + NICENESS)
 
     run(test)
 
