@@ -228,12 +228,11 @@ def test_utterances_are_spread_over_the_workers() -> None:
     """They stay where they were begun: no core idles while the other has a queue."""
 
     async def test() -> None:
-        async with serving(config(workers=2)) as (service, _):
+        async with serving(config(workers=2)) as (service, log):
             handles = []
             for _ in range(6):
                 handles.append(speak(service))
-                while any(worker.job is not None for worker in service._workers):
-                    await asyncio.sleep(0.005)
+                await log.until(lambda: all(worker.idle for worker in service._workers))
             held = [task.worker for handle in handles for task in handle.tasks]
             assert [held.count(worker) for worker in service._workers] == [3, 3]
 
