@@ -239,6 +239,29 @@ def test_utterances_are_spread_over_the_workers() -> None:
     run(test)
 
 
+def test_audio_goes_in_larger_pieces_where_many_speak() -> None:
+    """Who speaks alone has his words as soon as can be."""
+    piece = SECOND[: SAMPLE_RATE // 10]
+
+    async def test() -> None:
+        async with serving(config()) as (service, log):
+            alone = service.open(RecognitionRequest("en"))
+            alone.feed(piece)
+            assert service.stats().jobs == 1
+            other = service.open(RecognitionRequest("en"))
+            await log.until(lambda: service._workers[0].idle)
+            other.feed(piece)
+            assert service.stats().jobs == 1
+            other.feed(piece)
+            assert service.stats().jobs == 2
+            await log.until(lambda: service._workers[0].idle)
+            other.feed(piece)
+            other.finish()
+            assert service.stats().jobs == 3, "the end waits for nothing"
+
+    run(test)
+
+
 def test_workers_yield_to_the_media_loop() -> None:
     async def test() -> None:
         async with serving(config()) as (service, _):
