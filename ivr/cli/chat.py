@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ivr.dialog.events import CallAction, Decision, JsonValue
+    from ivr.dialog.events import CallAction, Decision, Handover, JsonValue, Say
     from ivr.dialog.schema import Action
     from ivr.dialog.testing.backend import Reply
-    from ivr.dialog.testing.simulator import Exchange, Simulator
+    from ivr.dialog.testing.simulator import Exchange, Failed, Simulator
 
 QUEUE_NEWS = ("answered", "left", "closed", "full", "timeout", "failed")
 
@@ -126,18 +126,24 @@ def _act(simulator: Simulator, line: str) -> Exchange | None:
 def _show(simulator: Simulator, exchange: Exchange, *, why: bool) -> None:
     if why:
         _why(exchange.decisions)
-    for said in exchange.said:
-        print(f"bot> {said.text}")
-    for call in exchange.calls:
-        print(f"     [{call.name} {dict(call.args)}]")
-    for decision in exchange.decisions:
-        if decision.rule.startswith("13 call: ") and (reason := decision.detail.get("detail")):
-            print(f"     [{decision.detail.get('action')} failed: {reason}]")
-    for handover in exchange.handovers:
-        print(f"     [hand-over to {handover.queue}: {handover.reason}; /queue answered plays the human]")
+    for event in exchange.happened:
+        print(_line(event))
     if simulator.ended is not None:
         print(f"     [{simulator.ended.outcome}{' ' + simulator.ended.cause if simulator.ended.cause else ''}]")
     sys.stdout.flush()
+
+
+def _line(event: Say | CallAction | Failed | Handover) -> str:
+    from ivr.dialog.events import CallAction, Say
+    from ivr.dialog.testing.simulator import Failed
+
+    if isinstance(event, Say):
+        return f"bot> {event.text}"
+    if isinstance(event, CallAction):
+        return f"     [{event.name} {dict(event.args)}]"
+    if isinstance(event, Failed):
+        return f"     [{event.action} failed: {event.detail}]"
+    return f"     [hand-over to {event.queue}: {event.reason}; /queue answered plays the human]"
 
 
 def _why(decisions: Sequence[Decision]) -> None:

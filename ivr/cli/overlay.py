@@ -38,7 +38,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     setting.add_argument("--until", metavar="TIME", help="until when, ISO 8601 with offset")
     setting.add_argument("--why", default="", metavar="TEXT", help="for the log")
     clear = verbs.add_parser("clear", help="take one away")
-    clear.add_argument("kind", metavar="KIND", help="off, announcement, hours, threshold, or all")
+    clear.add_argument(
+        "kind", metavar="KIND", help="off, announcement, hours, threshold, or all (which also repairs a damaged file)"
+    )
     clear.add_argument("name", nargs="?", default="", metavar="NAME", help="flow or queue; none = all of the kind")
     show = verbs.add_parser("show", help="what is in force")
     show.add_argument("--json", action="store_true", help="print JSON")
@@ -127,11 +129,14 @@ def _user() -> str:
 
 
 def _clear(file: OverlayFile, args: argparse.Namespace, now: datetime.datetime) -> int:
-    """Exit 1 when there was nothing to clear."""
+    """Exit 1 when there was nothing to clear. Clearing all of a damaged file repairs it."""
     from ivr.service.overlay import KINDS
 
     if args.kind not in (*KINDS, "all"):
         raise InputError(f"overlay: {args.kind!r} is none of {', '.join(KINDS)}, all")
+    if args.kind == "all" and (aside := file.begin_anew(_user(), now)):
+        print(f"the file could not be read: it is kept as {aside}; nothing is set now")
+        return 0
     count = file.clear(args.kind, args.name, _user(), now)
     print(f"{count} cleared")
     return 0 if count else 1

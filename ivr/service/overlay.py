@@ -34,6 +34,8 @@ OPEN, CLOSED = "open", "closed"
 _MAX_SHIFT = 0.3
 _MAX_TEXT = 500
 
+_REMEDY = "mend it, or begin anew with `ivr overlay clear all`, which keeps this one beside"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -152,9 +154,9 @@ class OverlayFile:
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read: {error.strerror}") from None
         except InputError as error:
-            raise InputError(f"{self.path}: {error}") from None
+            raise InputError(f"{self.path}: {error}; {_REMEDY}") from None
         except (ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{self.path}: damaged: {error}; mend it, or delete it to begin anew") from None
+            raise InputError(f"{self.path}: damaged: {error}; {_REMEDY}") from None
 
     def in_force(self, now: datetime.datetime) -> Overlay:
         return Overlay(tuple(entry for entry in self.read() if entry.in_force(now)))
@@ -175,6 +177,25 @@ class OverlayFile:
             for one in gone:
                 self._log(now, {"action": "clear", **asdict(one), "by": by})
         return len(gone)
+
+    def begin_anew(self, by: str, now: datetime.datetime) -> Path | None:
+        """A damaged file is put aside and an empty one takes its place. Gives where the damaged one is now; None when
+        there is nothing to repair."""
+        with locked(self.folder):
+            try:
+                self.read()
+            except InputError as error:
+                reason = str(error)
+            else:
+                return None
+            aside = self.path.with_name(f"{self.path.stem}.damaged-{now:%Y%m%d-%H%M%S}{self.path.suffix}")
+            try:
+                self.path.rename(aside)
+            except OSError as error:
+                raise BundleError(f"{self.path}: cannot be put aside: {error.strerror}") from error
+            self._write([])
+            self._log(now, {"action": "repair", "reason": reason, "kept": aside.name, "by": by})
+        return aside
 
     def _alive(self, now: datetime.datetime) -> list[Entry]:
         return [entry for entry in self.read() if moment(entry.until) > now]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ivr.cli import main
 from ivr.dialog.bundle import Bundle
 from ivr.dialog.events import JsonValue
 from ivr.errors import InputError
@@ -155,3 +156,21 @@ def test_a_damaged_file_changes_nothing_but_the_time_does(
     clock.now += 2 * HOUR
     live.refresh()
     assert live.current.for_dialog() == {}
+
+
+def test_clearing_all_repairs_a_damaged_file_and_keeps_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = OverlayFile(tmp_path)
+    file.folder.mkdir()
+    file.path.write_text('{"entries": [{"kind": "off", "na')
+    with pytest.raises(InputError, match="begin anew with `ivr overlay clear all`"):
+        file.put(entry("off", "fees"), NOW)
+    assert main(["overlay", "clear", "all", "--data", str(tmp_path)]) == 0
+    (kept,) = file.folder.glob("overlay.damaged-*.json")
+    assert f"kept as {kept}; nothing is set now" in capsys.readouterr().out
+    assert kept.read_text() == '{"entries": [{"kind": "off", "na'
+    assert file.read() == ()
+    (line,) = [json.loads(line) for line in (file.folder / "log.jsonl").read_text().splitlines()]
+    assert (line["action"], line["kept"]) == ("repair", kept.name)
+    file.put(entry("off", "fees"), NOW)
+    assert main(["overlay", "clear", "all", "--data", str(tmp_path)]) in (0, 1), "a good file is only cleared"
+    assert list(file.folder.glob("overlay.damaged-*.json")) == [kept]

@@ -194,11 +194,30 @@ def command_in_queue(turn: Turn, name: str) -> None:
     elif name == "goodbye":
         turn.commands.append(LeaveQueue("goodbye"))
         _goodbye(turn)
-    elif name in ("back", "start_over") and state.frames:
-        turn.commands.append(LeaveQueue(name))
-        state.handover = None
-        state.phase = "running"
-        _start_over(turn) if name == "start_over" else go_to(turn, _last_question(turn))
+    elif name == "start_over" and state.frames:
+        _leave_queue(turn, name)
+        _start_over(turn)
+    elif name == "back" and state.frames:
+        _back_in_queue(turn)
+
+
+def _leave_queue(turn: Turn, why: str) -> None:
+    turn.commands.append(LeaveQueue(why))
+    turn.state.handover, turn.state.phase = None, "running"
+
+
+def _back_in_queue(turn: Turn) -> None:
+    """To the question from which the caller came here. A flow that asked none would only hand over again: he keeps his
+    place, and is told it."""
+    frame = turn.frame
+    asked = [name for name in frame.history if isinstance(turn.flow.steps.get(name), RouteStep)]
+    if isinstance(turn.step, AskStep | RouteStep):
+        asked.append(turn.step.id)
+    if asked:
+        _leave_queue(turn, "back")
+        go_to(turn, asked[-1])
+    else:
+        handover.tell_place(turn)
 
 
 def _own_in_queue(turn: Turn, name: str) -> None:
@@ -209,6 +228,5 @@ def _own_in_queue(turn: Turn, name: str) -> None:
         turn.decide("11 command: he waits for that already", queue=target.queue)
         return
     if _leads_away(turn, name):
-        turn.commands.append(LeaveQueue(name))
-        turn.state.handover, turn.state.phase = None, "running"
+        _leave_queue(turn, name)
     catch(turn, f"command.{name}", onward="none")

@@ -166,10 +166,18 @@ def announce(turn: Turn, event: QueueEvent) -> None:
     if not first and event.at_ms - waiting.announced_at_ms < ANNOUNCE_EVERY_MS:
         return
     waiting.position, waiting.announced_at_ms = event.position, event.at_ms
-    minutes = max(1, round(event.expected_wait_s / 60))
-    situation = "queue_next" if event.position == 1 else "queue_position"
-    turn.say_builtin(situation, {"position": event.position, "ahead": event.position - 1, "minutes": minutes})
-    turn.decide("14 handover: position", position=event.position, minutes=minutes)
+    waiting.minutes = max(1, round(event.expected_wait_s / 60))
+    tell_place(turn)
+
+
+def tell_place(turn: Turn) -> None:
+    """Where in the queue the caller stood when it was last known; before that, that he waits."""
+    waiting = turn.state.handover
+    assert waiting is not None
+    place, minutes = waiting.position, waiting.minutes
+    situation = "queue_next" if place == 1 else "queue_position" if place > 1 else "transfer"
+    turn.say_builtin(situation, {"position": place, "ahead": place - 1, "minutes": minutes})
+    turn.decide("14 handover: position", position=place, minutes=minutes)
     wait_in_queue(turn)
 
 

@@ -81,11 +81,14 @@ def bands(turn: Turn) -> Bands:
 
 
 def weigh(turn: Turn, understood: Understood, expectation: Expectation) -> list[Reading]:
-    """Rule 4: what the open question does not expect counts half; "I don't know" is a wish for nothing."""
+    """Rule 4: what the open question does not expect counts half; "I don't know" is a wish for nothing; who gives up
+    says no to a question that a no answers, and leaves the flow at any other."""
     slots = {slot.name for slot in expectation.slots}
     weighed = []
     for reading in understood.readings:
         if reading.kind == "intent" and knows_not(reading.text, expectation.language):
+            continue
+        if reading.detail.get("gives_up") and _no_answers(turn):
             continue
         unexpected = (
             reading.kind in ("fill", "correct") and reading.slot not in slots
@@ -96,6 +99,16 @@ def weigh(turn: Turn, understood: Understood, expectation: Expectation) -> list[
             reading = dataclasses.replace(reading, p=reading.p * UNEXPECTED)
         weighed.append(reading)
     return weighed
+
+
+def _no_answers(turn: Turn) -> bool:
+    """The open question asks for a yes or no about a wish, or there is no flow to leave."""
+    question = open_question(turn)
+    asked = turn.slot_code(question.asked) if question.asked else None
+    about_wish = question.mode != "ask" and question.subject in ("intent", "leave")
+    wants_one = question.mode == "ask" and asked is not None and asked.type == "yes_no"
+    at_route = isinstance(turn.flow.steps[question.step], RouteStep)
+    return about_wish or wants_one or at_route or len(turn.state.frames) == 1
 
 
 def command_of(readings: Sequence[Reading], limits: Bands) -> Act | None:

@@ -117,6 +117,8 @@ class HandoverState:
     """Step whose `next` follows; empty when a handler handed over."""
     position: int = 0
     announced_at_ms: int = -1
+    minutes: int = 0
+    """The wait that was told with `position`."""
 
 
 @dataclass(slots=True)

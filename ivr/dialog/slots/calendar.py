@@ -53,20 +53,20 @@ def around_months(today: date, day: int) -> tuple[date, ...]:
     days: list[date] = []
     for months in (0, 1, -1, 2, -2, 3, -3):
         days += valid(*shift_month(today, months), day)
-    return _coming_first(days, today)
+    return coming_first(days, today)
 
 
 def around_years(today: date, month: int, day: int) -> tuple[date, ...]:
     """That day in the years around this one, coming ones first."""
     years = range(today.year - 4, today.year + 5) if (month, day) == (2, 29) else range(today.year - 1, today.year + 2)
-    return _coming_first([found for year in years for found in valid(year, month, day)], today)
+    return coming_first([found for year in years for found in valid(year, month, day)], today)
 
 
 def around_weeks(today: date, weekday: int) -> tuple[date, ...]:
-    return _coming_first([weekday_in_week(today, weekday, weeks) for weeks in (0, 1, -1)], today)
+    return coming_first([weekday_in_week(today, weekday, weeks) for weeks in (0, 1, -1)], today)
 
 
-def _coming_first(days: Iterable[date], today: date) -> tuple[date, ...]:
+def coming_first(days: Iterable[date], today: date) -> tuple[date, ...]:
     return tuple(sorted(days, key=lambda day: (day < today, abs((day - today).days))))
 
 

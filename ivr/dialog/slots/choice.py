@@ -27,13 +27,14 @@ _NEGATED = {
     "en": re.compile(r"\b(?:not|no|don't|isn't|never)(?: the| a| want)?\s*$"),
 }
 _PLACE_EN = re.compile(
-    r"\b(?:the )?(?:(?P<place>\d+)(?:st|nd|rd|th)|(?P<last>last|latter)|(?P<former>former))(?: one| option| choice)?\b|\b(?:number|option|choice) (?P<number>\d+)\b"
+    r"\b(?:the )?(?:(?P<place>\d+)(?:st|nd|rd|th)|(?P<last>last|latter)|(?P<former>former))(?: one| option| choice)?\b|\b(?:number|option|choice) (?P<number>\d+|one)\b"
 )
 _OF_MONTH = re.compile(
-    r"(?:st|nd|rd|th) of (?:(?:the|this|next|last) month|[a-z]{3,9}\b)|\b(?:[a-z]*uary|march|april|june|july|august|[a-z]+ber) (?:the )?\d"
+    r"(?:st|nd|rd|th) of (?:(?:the|this|next|last) month|[a-z]{3,9}\b)|\b(?:[a-z]*uary|march|april|june|july|august|(?:septem|octo|novem|decem)ber) (?:the )?\d"
 )
 _PLACE_ZH = re.compile(
-    r"第(?P<place>\d+)[个种项条]?|(?P<last>最后一?个|最后1个|后者|后面那?1?个|后1个)|(?P<former>前者|前面那?1?个|前1个)|选项?(?P<number>\d+)"
+    r"第(?P<place>\d+)[个种项条]?|(?P<last>最后[一1]?[个种项条]|后者|[后下]面的?那?[一1]?[个种项条]|后[一1]?[个种项条]|^[后下]面的?吧?$|^后边的?吧?$)"
+    r"|(?P<former>前者|[前上]面的?那?[一1]?[个种项条]|[前头][一1]?[个种项条](?!月)|^[前上]面的?吧?$|^前边的?吧?$)|选项?(?P<number>\d+)"
 )
 
 
@@ -74,7 +75,7 @@ def parse_choice(utterance: Utterance, settings: Settings) -> list[Parsed]:
     """Options named. `options`: list of [value, [template, ...]]."""
     options = _options(settings.get("options"))
     found = match_phrases(utterance, phrases_of(options, utterance.language))
-    return found or _by_place(utterance, [value for value, _ in options])
+    return found or by_place(utterance, [value for value, _ in options])
 
 
 def _options(value: JsonValue) -> list[tuple[JsonValue, list[str]]]:
@@ -152,14 +153,15 @@ def _likeness(heard: tuple[str, ...], phrase: Phrase, inner: str) -> float:
     return GUESS * best / 100 + 0.1 if best >= _NEAR else 0.0
 
 
-def _by_place(utterance: Utterance, values: list[JsonValue]) -> list[Parsed]:
+def by_place(utterance: Utterance, values: Sequence[JsonValue]) -> list[Parsed]:
+    """The second one, 前面那个: by its place among `values`."""
     canonical = utterance.canonical
     found: list[Parsed] = []
     if not utterance.chinese and _OF_MONTH.search(canonical.text):
         return found  # "the second of june" is a day
     for match in (_PLACE_ZH if utterance.chinese else _PLACE_EN).finditer(canonical.text):
         place = match["place"] or match["number"]
-        index = int(place) - 1 if place else 0 if match["former"] else len(values) - 1
+        index = int(place.replace("one", "1")) - 1 if place else 0 if match["former"] else len(values) - 1
         if 0 <= index < len(values):
             found.append(Parsed(values[index], PART, canonical.span(match.start(), match.end()), explicit=True))
     return found

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import date, timedelta
 
+from ivr.dialog.slots import festivals
 from ivr.dialog.slots.calendar import (
     Meant,
     around_months,
@@ -38,8 +39,6 @@ _WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 _RELATIVE = {"the day before yesterday": -2, "day before yesterday": -2, "the day after tomorrow": 2,
              "day after tomorrow": 2, "yesterday": -1, "last night": -1, "today": 0, "tonight": 0, "this morning": 0,
              "this afternoon": 0, "this evening": 0, "tomorrow": 1}  # fmt: skip
-_FESTIVALS = {"christmas eve": (12, 24), "christmas": (12, 25), "new year's eve": (12, 31), "new year's day": (1, 1),
-              "new years eve": (12, 31), "new years day": (1, 1), "new year": (1, 1), "halloween": (10, 31), "valentine's day": (2, 14)}  # fmt: skip
 _COUNTS = {"a": 1, "an": 1, "a couple of": 2, "a couple": 2, "couple of": 2, "couple": 2, "a few": 3}
 _UNSURE_COUNTS = {"a couple of", "a couple", "couple of", "couple", "a few"}
 _OFFSETS = {
@@ -221,11 +220,11 @@ def _build_ago(match: re.Match[str], today: date) -> Built:
 
 
 def _build_festival(match: re.Match[str], today: date) -> Built:
-    month, day = _FESTIVALS[match["festival"]]
+    days = festivals.around(festivals.EN[match["festival"]], today)
     if match["festival_rel"] in ("last", "next"):
-        latest = [d for d in around_years(today, month, day) if (d < today) == (match["festival_rel"] == "last")]
-        return _one([min(latest, key=lambda d: abs((d - today).days))])
-    return around_years(today, month, day), True, False
+        past = match["festival_rel"] == "last"
+        return _one([day for day in days if (day < today) is past][:1])
+    return days, True, False
 
 
 def _build_day(match: re.Match[str], today: date) -> Built:
@@ -264,7 +263,7 @@ _ALTERNATION = (
     rf"\b(?P<weekday>(?:(?P<wd_which>last|past|this coming|this|next|coming|previous)\s+)?(?P<wd_day>{_WEEKDAY})(?P<wd_after> (?:of )?(?:last|next|this) week)?)\b",
     rf"\b(?P<ago>(?:(?P<ago_count>{_COUNT}) (?P<ago_unit>day|week|fortnight|month|year)s? (?P<ago_side>ago|back|earlier|from now|from today|later|hence))"
     rf"|in (?:about )?(?P<in_count>{_COUNT}) (?P<in_unit>day|week|fortnight|month|year)s?(?:' time)?)\b",
-    rf"\b(?P<festival_rule>(?:(?P<festival_rel>last|this|next)\s+)?(?P<festival>{'|'.join(sorted(_FESTIVALS, key=len, reverse=True))}))\b",
+    rf"\b(?P<festival_rule>(?:(?P<festival_rel>last|this|next)\s+)?(?P<festival>{'|'.join(sorted(festivals.EN, key=len, reverse=True))}))\b",
     r"\b(?P<day_rule>(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th))\b(?! thing)",
     r"(?P<bare_rule>^\W*(?:the |on |it was |it's )*(?P<bare>\d{1,2})\W*$)",
 )

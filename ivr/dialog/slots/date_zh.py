@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable
 from datetime import date, timedelta
 
+from ivr.dialog.slots import festivals, lunar
 from ivr.dialog.slots.calendar import (
     Meant,
     around_months,
     around_weeks,
     around_years,
+    coming_first,
     full_year,
     last_of_month,
     months_away,
@@ -22,9 +24,11 @@ from ivr.dialog.slots.calendar import (
 
 _RELATIVE = {"大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "昨晚": -1, "前儿": -2, "昨儿": -1, "今儿": 0, "明儿": 1, "后儿": 2, "今天": 0, "今日": 0, "今早": 0, "今晚": 0, "当天": 0,
              "明天": 1, "明日": 1, "明早": 1, "明晚": 1, "后天": 2, "大后天": 3}  # fmt: skip
+_LUNAR_MONTHS = {"正月": 1, "大年": 1, "冬月": 11, "腊月": 12}
+_BY_NUMBER = {"51": "劳动节", "61": "儿童节", "38": "妇女节", "11": "国庆"}
+"""五一, 六一, 三八, 十一: festivals called by their day, where a word beside them tells that."""
 _YEARS = {"前年": -2, "去年": -1, "今年": 0, "本年": 0, "明年": 1, "后年": 2}
-_FESTIVALS = {"元旦": (1, 1), "情人节": (2, 14), "妇女节": (3, 8), "劳动节": (5, 1), "儿童节": (6, 1), "国庆节": (10, 1),
-              "国庆": (10, 1), "平安夜": (12, 24), "圣诞节": (12, 25), "圣诞": (12, 25), "双11": (11, 11), "双12": (12, 12)}  # fmt: skip
+_YEAR = "|".join(_YEARS)
 _WEEKDAYS = {"1": 0, "2": 1, "3": 2, "4": 3, "5": 4, "6": 5, "日": 6, "天": 6, "7": 6, "末": 5}
 _HERE = re.compile(r"上|下|这|本")
 
@@ -84,8 +88,13 @@ def _build_in_month(match: re.Match[str], today: date) -> Built:
 
 
 def _build_lunar(match: re.Match[str], today: date) -> Built:
-    """A day of the lunar calendar: no date of ours, rather than a wrong one."""
-    return _one([])
+    """A day of the lunar calendar: 农历八月十五, 腊月二十三, 大年初二. Without a month, or of a leap month, it is no
+    date of ours rather than a wrong one."""
+    name, said = match["lunar_month"] or match["lunar_month2"], match["lunar_day"] or match["lunar_day2"]
+    if match["lunar_leap"] or not (name and said):
+        return _one([])
+    month, day = _LUNAR_MONTHS.get(name) or int(name.removesuffix("月")), int(said)
+    return _of_years(lambda year: lunar.solar(year, month, day), match["lunar_year"] or match["lunar_year2"], today)
 
 
 def _build_month_edge(match: re.Match[str], today: date) -> Built:
@@ -122,10 +131,21 @@ def _build_year_edge(match: re.Match[str], today: date) -> Built:
 
 
 def _build_festival(match: re.Match[str], today: date) -> Built:
-    month, day = _FESTIVALS[match["festival"]]
-    if match["festival_year"]:
-        return _one([date(today.year + _YEARS[match["festival_year"]], month, day)])
-    return around_years(today, month, day), True, False
+    return _of_years(festivals.ZH[match["festival"]], match["festival_year"], today)
+
+
+def _build_festival_number(match: re.Match[str], today: date) -> Built:
+    name = _BY_NUMBER[match["fn_number"] or match["fn_number2"]]
+    return _of_years(festivals.ZH[name], match["fn_year"], today)
+
+
+def _of_years(festival: festivals.Festival, said: str | None, today: date) -> Built:
+    """Without its year it is any; the end of a lunar year may be called by the year in which it falls."""
+    if not said:
+        return festivals.around(festival, today), True, False
+    year = today.year + _YEARS[said]
+    days = coming_first((day for lunar in (year - 1, year) for day in festival(lunar) if day.year >= year), today)
+    return days, len(days) > 1, False
 
 
 def _build_day(match: re.Match[str], today: date) -> Built:
@@ -137,21 +157,25 @@ def _build_iso(match: re.Match[str], today: date) -> Built:
 
 
 def _build_bare(match: re.Match[str], today: date) -> Built:
+    if (name := _BY_NUMBER.get(match["bare"])) and int(match["bare"]) > 31:
+        return festivals.around(festivals.ZH[name], today), True, True
     return around_months(today, int(match["bare"])), True, True
 
 
 _ALTERNATION = {
-    "lunar": r"(?P<lunar>(?:农历|阴历|旧历)(?:的?[腊正冬\d]{1,2}月)?(?:初?\d{1,2}|底|末)?|[腊正冬]月(?:初?\d{1,2}|底|末)?|(?<![上下这本个])\d{1,2}月初\d{1,2}(?!号)|初\d{1,2}(?!号))",
+    "lunar": rf"(?P<lunar>(?:(?P<lunar_year>{_YEAR})的?)?(?:(?P<lunar_called>农历|阴历|旧历)(?:的|(?P<lunar_year2>{_YEAR})的?)?)?(?:(?P<lunar_leap>闰)[\d腊正冬]{{1,2}}月|(?P<lunar_month>[腊正冬]月|大年(?=初)|(?(lunar_called)\d{{1,2}}月|(?!))))(?:初?(?P<lunar_day>\d{{1,2}})[号日]?|底|末)?"
+    r"|(?:农历|阴历|旧历)(?:初?\d{1,2}[号日]?)?|(?<![上下这本个\d])(?P<lunar_month2>\d{1,2})月初(?P<lunar_day2>\d{1,2})(?!\d|号)|初\d{1,2}(?!\d|号))",
     "month_edge": r"(?P<month_edge>(?<!\d)(?P<me_month>\d{1,2})月份?的?(?P<me_edge>初|中(?!旬)|底|末)(?!\d))",
     "iso": r"(?P<iso>(?P<iso_year>\d{4})[-/.](?P<iso_month>\d{1,2})[-/.](?P<iso_day>\d{1,2}))",
     "relative": f"(?P<relative>{'|'.join(sorted(_RELATIVE, key=len, reverse=True))})",
     "week": r"(?P<week>(?P<week_prefix>(?:上上|下下|上|下|这|本)个?)?的?(?:周|星期|礼拜)(?P<week_day>[1-7日天末]))(?!\d)",
-    "month_day": rf"(?P<month_day>(?:(?P<md_year_word>{'|'.join(_YEARS)})|(?P<md_year>\d{{4}}|\d{{2}})年)?的?(?P<md_month>\d{{1,2}})月份?的?(?P<md_day>\d{{1,2}})[号日]?)(?!\d|天|个)",
+    "month_day": rf"(?P<month_day>(?:(?P<md_year_word>{_YEAR})|(?P<md_year>\d{{4}}|\d{{2}})年)?的?(?P<md_month>\d{{1,2}})月份?的?(?P<md_day>\d{{1,2}})[号日]?)(?!\d|天|个)",
     "in_month": r"(?P<in_month>(?P<im_prefix>(?:上上|下下|上|下|这|本)个?|(?<!\d))月份?的?(?:(?P<im_day>\d{1,2})[号日]?|(?P<im_edge>初|中(?!旬)|底|末)))(?!\d)",
     "ago": r"(?P<ago>(?:(?P<ago_count>\d+)|(?P<ago_half>半))个?(?P<ago_unit>天|周|星期|礼拜|月|年)(?P<ago_side>之前|以前|前|之后|以后|后))",
     "few": r"(?P<few_rule>(?P<few_side>再?过|前)(?P<few>\d{1,4})天)",
-    "year_edge": rf"(?P<year_edge>(?P<ye_year>{'|'.join(_YEARS)})?的?年(?P<ye_edge>初|底|末))",
-    "festival": rf"(?P<festival_rule>(?P<festival_year>{'|'.join(_YEARS)})?的?(?P<festival>{'|'.join(sorted(_FESTIVALS, key=len, reverse=True))}))",
+    "year_edge": rf"(?P<year_edge>(?P<ye_year>{_YEAR})?的?年(?P<ye_edge>初|底|末))",
+    "festival": rf"(?P<festival_rule>(?:(?P<festival_year>{_YEAR})的?)?大?(?P<festival>{'|'.join(sorted(festivals.ZH, key=len, reverse=True))})节?)",
+    "festival_number": rf"(?P<festival_number_rule>(?P<fn_year>{_YEAR})的?(?P<fn_number>{'|'.join(_BY_NUMBER)})(?![\d月点号日天个块岁年次笔])|(?<![\d点月号年第])(?P<fn_number2>{'|'.join(_BY_NUMBER)})(?=劳动节|儿童节|妇女节|国庆|假期|长假|小长假|黄金周|放假|那天|当天|前后))",
     "day_rule": r"(?P<day_rule>(?<![\d月])(?P<day>\d{1,2})[号日])",
     "bare_rule": r"(?P<bare_rule>^\W*(?:是|就|在)?(?P<bare>\d{1,2})\W*吧?\W*$)",
 }
@@ -168,6 +192,7 @@ _BUILDERS: dict[str, Callable[[re.Match[str], date], Built]] = {
     "few_rule": _build_few,
     "year_edge": _build_year_edge,
     "festival_rule": _build_festival,
+    "festival_number_rule": _build_festival_number,
     "day_rule": _build_day,
     "bare_rule": _build_bare,
 }

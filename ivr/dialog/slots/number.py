@@ -11,7 +11,7 @@ _EN = re.compile(
     r"(?P<minus>\b(?:minus|negative)\s+|(?<![\w.])-)?(?P<number>\d+(?:,\d{3})*(?:\.\d+)?)(?P<percent>\s*(?:percent|per cent|%))?(?!\d|st\b|nd\b|rd\b|th\b)"
 )
 _ZH = re.compile(
-    r"(?P<minus>负|[零0]下|(?<!\d)-)?(?P<share>百分之)?(?P<number>\d+(?:[.点]\d+)?)(?:分之(?P<part>\d+))?(?P<half>个半)?(?P<percent>%)?"
+    r"(?P<minus>负|[零0]下|(?<!\d)-)?(?P<share>百分之)?(?P<number>(?:(?<!周)(?<!星期)(?<!礼拜)|(?=\d+[\d个次件块单笔条张台名位点.]))\d+(?:[.点]\d+)?)(?:分之(?P<part>\d+))?(?P<half>个半)?(?P<percent>%)?"
 )
 _FEW = {"dozen": 12, "打": 12, "couple": 2, "pair": 2}
 _A_FEW = re.compile(

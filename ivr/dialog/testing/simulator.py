@@ -22,10 +22,20 @@ FILLER_AFTER_MS = 1200
 START = "2026-11-22T10:00:00+08:00"
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The backend's answer was none."""
+
+    action: str
+    detail: str
+
+
 @dataclass(slots=True)
 class Exchange:
     """What one thing the caller did led to."""
 
+    happened: list[ev.Say | ev.CallAction | Failed | ev.Handover] = field(default_factory=list)
+    """What was said and done, in order; `said`, `calls` and `handovers` are its parts."""
     said: list[ev.Say] = field(default_factory=list)
     calls: list[ev.CallAction] = field(default_factory=list)
     handovers: list[ev.Handover] = field(default_factory=list)
@@ -38,7 +48,7 @@ class Exchange:
         """What followed."""
         for mine, theirs in (
             (self.said, later.said), (self.calls, later.calls), (self.handovers, later.handovers),
-            (self.decisions, later.decisions),
+            (self.decisions, later.decisions), (self.happened, later.happened),
         ):  # fmt: skip
             mine.extend(theirs)  # type: ignore[arg-type]
         self.interrupted = later.interrupted
@@ -221,6 +231,8 @@ class Simulator:
         self.slots.update({name: slot.value for name, slot in state.slots.items()})
 
     def _carry_out(self, command: ev.DialogCommand) -> None:
+        if isinstance(command, ev.Say | ev.CallAction | ev.Handover):
+            self._exchange.happened.append(command)
         if isinstance(command, ev.Say):
             self._exchange.said.append(command)
             self._prompts_ms += spoken_ms(command)
@@ -277,6 +289,7 @@ class Simulator:
         if reply.result is not None:
             self._step(ev.ActionSucceeded(self.now_ms, action.action_id, self._returned(action, reply.result)))
         else:
+            self._exchange.happened.append(Failed(action.name, reply.detail or str(reply.failure)))
             self._step(ev.ActionFailed(self.now_ms, action.action_id, reply.failure, reply.detail))
 
     def _returned(self, action: ev.CallAction, result: Mapping[str, ev.JsonValue]) -> Mapping[str, ev.JsonValue]:

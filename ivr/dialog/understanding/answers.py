@@ -9,18 +9,34 @@ from dataclasses import dataclass
 
 from ivr.dialog.events import Expectation, JsonValue, Reading, ReadingKind, SlotExpectation
 from ivr.dialog.slots import Parsed, Utterance, parse_utterance
-from ivr.dialog.slots.choice import match_phrases, parse_choice, phrases_of
+from ivr.dialog.slots.base import EXPLICIT
+from ivr.dialog.slots.choice import by_place, match_phrases, phrases_of
 from ivr.dialog.slots.yes_no import polarity
+from ivr.dialog.text.fillers import clean_apostrophes
 from ivr.dialog.understanding.anger import anger_score, lexical_anger
 from ivr.dialog.understanding.commands import CommandTable, named_language
+from ivr.dialog.understanding.giving_up import gives_up
 
 UNEXPECTED = 0.5
 """Weight of readings that the open question does not ask for."""
 _MIN_ANGER = 0.3
+_GIVING_UP = 0.95
 _ASKED, _EXPLICIT, _BROKEN = 0.3, 0.2, -0.5
 """How places in the text are shared out among slots: on top of p."""
 _CUE = re.compile(
     r"不对|不是|错了|说错|改成|应该是|我是说|\b(?:no|not|wrong|sorry|i said|i meant|i mean|change|make it|actually|correct)\b"
+)
+_JOINS = re.compile(
+    r"(?:[\W_]|还是|或者|或|要么|和|跟|是|到|至|吧|都行|都可以|都(?=\W*$)|左右|的|\b(?:or|and|to|on|the|at|in|maybe|perhaps|either|is|it's|fine|both|about)\b)*"
+)
+"""All that may stand beside values which say nothing but themselves."""
+_EITHER = re.compile(
+    r"(?:(?:well|oh) )*(?:either(?: (?:one|of (?:them|the two)|is (?:fine|ok|okay|good)|way|will do|works))*|(?:any|whichever)(?: (?:one|of them))?|i (?:don't|do not) (?:mind|care)|it doesn'?t matter|doesn'?t matter)(?: please)?"
+    r"|(?:随便|都行|都可以|都好|都成|哪个都(?:行|可以|好|成)|(?:两|2)个都(?:行|可以|好)|无所谓|随你|你定|你看着办)(?:哪个|1个|一个)?(?:都行|都可以)?[吧的啊呀了]*"
+)
+_NEITHER = re.compile(
+    r"(?:(?:no|oh|well) )*(?:neither(?: (?:one|of (?:them|the two|those)))?|none of (?:them|those|the two|these)|not (?:either|any)(?: of (?:them|those|these))?)(?: thanks| thank you| please)?"
+    r"|(?:(?:这|那)?(?:两|2|二)个?)?(?:都|全)(?:不是|不对|不要|不用|不行|不想要)[的了啊呀吧]*|(?:哪|那)个都不(?:是|对|要)[的了啊吧]*|没有(?:1个|一个)是?对?的?"
 )
 
 
@@ -36,11 +52,19 @@ class Claim:
 def read_command(table: CommandTable, text: str, languages: Sequence[str]) -> list[Reading]:
     found = table.find(text)
     if found is None:
-        return []
+        return _giving_up(table, text)
     detail: dict[str, JsonValue] = {"rule": "command", "phrase": found.phrase}
     if found.name == "language":
         detail["language"] = named_language(text, languages)
     return [Reading("command", found.name, found.p, text=text, span=found.span, detail=detail)]
+
+
+def _giving_up(table: CommandTable, text: str) -> list[Reading]:
+    """Leaves the flow, as `back` does; `gives_up` tells it from a caller who only wants to go back."""
+    if not gives_up(text, table.language):
+        return []
+    detail: dict[str, JsonValue] = {"rule": "command", "phrase": text, "gives_up": True}
+    return [Reading("command", "back", _GIVING_UP, text=text, span=(0, len(text)), detail=detail)]
 
 
 def read_yes_no(utterance: Utterance, expectation: Expectation) -> list[Reading]:
@@ -140,14 +164,26 @@ def _slot_reading(utterance: Utterance, claim: Claim, expectation: Expectation, 
     return Reading(kind, parsed.value, p, slot.name, utterance.text, parsed.span, detail)
 
 
+def only_values(utterance: Utterance) -> bool:
+    """Nothing is said but days, times, amounts or numbers, and words that join them: 周三或者周四."""
+    source = utterance.canonical.source
+    spans = sorted(
+        parsed.span for type in ("date", "time", "money", "number") for parsed in parse_utterance(type, utterance, {})
+    )
+    at, rest = 0, []
+    for start, end in spans:
+        rest.append(source[at:start])
+        at = max(at, end)
+    return bool(spans) and _JOINS.fullmatch(" ".join([*rest, source[at:]])) is not None
+
+
 def read_choice(
     utterance: Utterance, choices: Sequence[str], phrases: Sequence[tuple[JsonValue, Sequence[str]]]
 ) -> list[Reading]:
-    """Answers to "A or B?": `phrases` gives the ways to name each of `choices`."""
-    found = match_phrases(utterance, phrases_of(phrases, utterance.language))
-    if not found:
-        settings: dict[str, JsonValue] = {"options": [[value, list(texts)] for value, texts in phrases]}
-        found = parse_choice(utterance, settings)
+    """Answers to "A or B?": `phrases` gives the ways to name each of `choices`; all of them have a place."""
+    found = match_phrases(utterance, phrases_of(phrases, utterance.language)) or by_place(utterance, list(choices))
+    if not found and (indifferent := _indifferent(utterance, choices)):
+        return [indifferent]
     return [
         Reading(
             "choose", parsed.value, parsed.p, text=utterance.text, span=parsed.span,
@@ -156,6 +192,19 @@ def read_choice(
         for parsed in found
         if _text(parsed.value) in choices
     ]  # fmt: skip
+
+
+def _indifferent(utterance: Utterance, choices: Sequence[str]) -> Reading | None:
+    """ "Either": the first, which is the likelier. "Neither" is a no."""
+    source = clean_apostrophes(utterance.canonical.source)
+    neither = _NEITHER.fullmatch(source) is not None
+    if not choices or not (neither or _EITHER.fullmatch(source)):
+        return None
+    kind: ReadingKind = "no" if neither else "choose"
+    detail: dict[str, JsonValue] = {"rule": "choose", "index": -1 if neither else 0}
+    return Reading(
+        kind, None if neither else choices[0], EXPLICIT, text=utterance.text, span=(0, len(source)), detail=detail
+    )
 
 
 def read_anger(text: str, language: str) -> list[Reading]:

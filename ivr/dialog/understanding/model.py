@@ -83,7 +83,12 @@ class Understanding:
                 if place not in found or found[place].p < reading.p:
                     found[place] = reading
         intents = self._intents(heard, language, expectation)
-        readings = [*found.values(), *_weighed(intents.readings, list(found.values()), expectation)]
+        asked_else = (
+            bool(expectation.asked)
+            and expectation.mode == "ask"
+            and answers.only_values(self._utterance(heard[0], expectation, default))
+        )
+        readings = [*found.values(), *_weighed(intents.readings, list(found.values()), expectation, asked_else)]
         readings.sort(key=lambda reading: (-reading.p, reading.kind, repr(reading.value), reading.slot))
         best = max((reading.p for reading in readings), default=0.0)
         readings.append(Reading("other", None, round(1 - best, 4), text=heard[0].text))
@@ -109,8 +114,8 @@ class Understanding:
     def _answers(
         self, one: Spoken, rank: int, first_confidence: float, expectation: Expectation, default: str
     ) -> list[Reading]:
-        language = script_language(one.text, self.spec.languages, default)
-        utterance = Utterance.of(one.text, language, _now(expectation.now))
+        utterance = self._utterance(one, expectation, default)
+        language = utterance.language
         readings = answers.read_command(self._table(language), utterance.canonical.source, self.spec.languages)
         readings += answers.read_yes_no(utterance, expectation)
         readings += answers.read_slots(utterance, expectation, self._options(expectation, language))
@@ -124,6 +129,10 @@ class Understanding:
             replace(reading, p=round(reading.p * certainty * _ear(reading.kind, one.confidence), 4), text=one.text)
             for reading in readings
         ]
+
+    def _utterance(self, one: Spoken, expectation: Expectation, default: str) -> Utterance:
+        language = script_language(one.text, self.spec.languages, default)
+        return Utterance.of(one.text, language, _now(expectation.now))
 
     def _table(self, language: str) -> CommandTable:
         return self._commands.get(language) or next(iter(self._commands.values()))
@@ -257,9 +266,13 @@ def _average(read: Sequence[IntentReading], shares: Vector, threshold: float) ->
     return IntentReading(names, p, conditional, in_scope, candidates)
 
 
-def _weighed(intents: Sequence[Reading], others: Sequence[Reading], expectation: Expectation) -> list[Reading]:
-    """Intents, weighed down where the open question was answered: what fills the asked slot is seldom a new wish."""
-    answered = any(
+def _weighed(
+    intents: Sequence[Reading], others: Sequence[Reading], expectation: Expectation, values_only: bool
+) -> list[Reading]:
+    """Intents, weighed down where the open question was answered: what fills the asked slot is seldom a new wish. So
+    are values of another kind and nothing else: days where an amount is asked for do not ask when we are open. A wish
+    in its own words stays, but where they are all of an answer: "no thank you" to a yes-or-no question is a no."""
+    answered = values_only or any(
         reading.p >= _ANSWERED
         and (
             (reading.kind == "fill" and reading.slot == expectation.asked and "error" not in reading.detail)
@@ -270,9 +283,13 @@ def _weighed(intents: Sequence[Reading], others: Sequence[Reading], expectation:
     )
     if not answered:
         return list(intents)
+    closed = expectation.mode == "choose" or (
+        expectation.mode in ("confirm", "guess")
+        and any(reading.kind in ("yes", "no") and reading.span == (0, len(reading.text)) for reading in others)
+    )
     return [
         reading
-        if reading.detail.get("rule") == "exact" and expectation.mode != "choose"
+        if reading.detail.get("rule") == "exact" and not closed
         else replace(
             reading,
             p=round(reading.p * answers.UNEXPECTED, 4),

@@ -181,6 +181,25 @@ class TestHandover:
         call = talk(self.FLOW).command("goodbye")
         assert [type(c).__name__ for c in call.commands] == ["LeaveQueue", "Say", "End"]
 
+    def test_back_in_the_queue_of_a_flow_that_asked_nothing_tells_the_place(self) -> None:
+        call = talk(self.FLOW).command("back")
+        assert call.said == ["I will connect you to an agent. One moment."], "the place is not known yet"
+        call.queue("position", position=3, expected_wait_s=100).command("back")
+        assert call.said == ["You are number three in line. We will be with you in about two minutes."]
+        assert call.phase == "queued"
+        assert not any(isinstance(c, ev.LeaveQueue | ev.Handover) for c in call.commands)
+        assert call.queue("answered").phase == "bridged"
+
+    def test_back_in_the_queue_goes_to_the_question_that_led_there(self) -> None:
+        call = talk(
+            "flow: main\nslots: {n: {type: number, prompts: {ask: {en: How many?, zh: 几个？}}}}\n"
+            "steps: [{id: n, ask: n, catch: {command.agent: {handover: {queue: default, reason: asked}}}}, {end: {}}]"
+        )
+        call.command("agent").command("back")
+        assert call.at == "main/n"
+        assert call.said == ["How many?"]
+        assert call.last(ev.LeaveQueue).reason == "back"
+
     def test_hanging_up_in_the_queue(self) -> None:
         assert talk(self.FLOW).send(ev.CallerHungUp(9)).last(ev.End).outcome == "abandoned"
 

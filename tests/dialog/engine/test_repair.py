@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from tests_talk import Talk, example, program_of
+from tests_talk import HOTLINE, Talk, example, program_of
 
 from ivr.dialog import events as ev
 
@@ -452,3 +452,54 @@ class TestAnger:
         assert talk.last(ev.Handover).priority == "high"
         assert talk.last(ev.Handover).reason == "anger"
         assert talk.state.raised.count("anger") == 1
+
+
+class TestGivingUp:
+    """ "Never mind, no refund": the flow is left where a no would only ask which part is wrong."""
+
+    OPEN = """
+flow: open
+steps:
+  - id: topic
+    route: {prompts: {ask: {en: What is it?, zh: 请说。}, choose: {en: "{{ a }} or {{ b }}?", zh: "{{ a }}还是{{ b }}？"}, confirm: {en: "{{ title }}?", zh: "{{ title }}？"}}}
+"""
+    REFUND = """
+flow: refund
+trigger: {title: {en: get a refund, zh: 退款}, examples: {en: [refund], zh: [退款]}}
+slots:
+  amount: {type: number, prompts: {ask: {en: How much?, zh: 多少？}}}
+  sure: {type: yes_no, prompts: {ask: {en: Are you sure?, zh: 确定吗？}}}
+steps:
+  - {id: form, ask: [amount], confirm: {say: {en: "{{ amount }}, right?", zh: "{{ amount }}，对吗？"}}}
+  - {id: sure, ask: sure, next: [{if: sure, to: done}, {to: kept}]}
+  - {id: done, say: {en: Refunded., zh: 已退。}, next: bye}
+  - {id: kept, say: {en: Then not., zh: 那就不退。}}
+  - {id: bye, end: {outcome: resolved}}
+"""
+
+    def talk(self) -> Talk:
+        return Talk(program_of({"open": self.OPEN, "refund": self.REFUND}, HOTLINE.replace("main", "open")))
+
+    def give_up(self, talk: Talk) -> Talk:
+        return talk.hear(
+            ev.Reading("command", "back", 0.95, text="never mind", detail={"gives_up": True}),
+            ev.Reading("no", None, 0.9, text="never mind"),
+        )
+
+    def test_at_a_form_that_is_read_back(self) -> None:
+        talk = self.give_up(self.talk().intent("refund").fill(amount=150))
+        assert talk.at == "open/topic"
+        assert talk.said == ["All right.", "What is it?"]
+
+    def test_at_a_question_for_a_value(self) -> None:
+        assert self.give_up(self.talk().intent("refund")).at == "open/topic"
+
+    def test_a_yes_or_no_that_is_asked_for_is_a_no(self) -> None:
+        talk = self.give_up(self.talk().intent("refund").fill(amount=150).yes())
+        assert talk.said[0] == "Then not."
+
+    def test_a_wish_that_is_asked_back_is_refused(self) -> None:
+        talk = self.talk().intent("refund", 0.6, in_scope=0.9, candidates=("refund",))
+        assert talk.at == "open/topic:confirm"
+        talk = self.give_up(talk)
+        assert (talk.at, talk.said) == ("open/topic", ["What is it?"])

@@ -266,7 +266,7 @@ class TestCommandLine:
         assert "bot> The size?" in out
         assert "     welcome/size  {}" in out
         assert "9 fail: noinput 1" in out
-        assert "bot> We have three." in out
+        assert out.index("[stock.find {'size': 12}]") < out.index("bot> We have three."), "in the order it happened"
         assert out.rstrip().endswith("[resolved]")
 
     def test_chat_tells_what_failed(
