@@ -34,6 +34,9 @@ _log = logging.getLogger(__name__)
 BYTES_A_SECOND = 2 * SAMPLE_RATE
 STREAM_BYTES = BYTES_A_SECOND // 10
 """Least new audio of a running utterance worth a job: what engines take at a time."""
+BUSY_STREAM_BYTES = 2 * STREAM_BYTES
+"""The same where more utterances are open than there are workers: half the jobs cost a fifth less CPU, there and here,
+and words come 50 ms later."""
 JOB_BYTES = BYTES_A_SECOND
 """Most audio of a running utterance in one job: a worker is never away for long."""
 RERUN_BYTES = BYTES_A_SECOND * 6 // 10
@@ -322,11 +325,18 @@ class RecognitionService:
         if task.over or task.busy or task in self._ready[task.engine]:
             return
         if not task.handle.finishing:
-            least = self._least.get(task.engine)
+            least = self._least_of(task.engine)
             if least is None or task.pending < least or (task.engine in self._rerunning and not task.alone):
                 return
         task.since = self._loop.time()
         self._ready[task.engine].add(task)
+
+    def _least_of(self, engine: str) -> int | None:
+        least = self._least.get(engine)
+        if least != STREAM_BYTES:
+            return least
+        running = sum(task.engine == engine for task in self._tasks.values())
+        return STREAM_BYTES if running <= self._config.workers.get(engine, 1) else BUSY_STREAM_BYTES
 
     def _dispatch(self, engine: str) -> None:
         """Give each idle worker of an engine the most urgent work it may do; the one with the fewest open utterances

@@ -50,6 +50,8 @@ class LossConcealer:
         self._recent: deque[Samples] = deque()
         self._kept = 0
         self._levels: deque[float] = deque(maxlen=_NOISE_WINDOW)
+        self._unmeasured: deque[Samples] = deque(maxlen=_NOISE_WINDOW)
+        """Good frames whose level is not known yet: most lines lose nothing, and then nobody asks."""
         self._cycle: _Float = np.zeros(1)
         self._missing = 0
 
@@ -57,7 +59,7 @@ class LossConcealer:
         """A frame that came; after a loss its first 5 ms are cross-faded with the concealment."""
         out = self._join(samples) if self._missing else samples
         self._missing = 0
-        self._levels.append(rms_dbfs(samples))
+        self._unmeasured.append(samples)
         self._remember(samples)
         return out
 
@@ -94,6 +96,8 @@ class LossConcealer:
 
     def _background(self) -> float:
         """Level of the line between words; silence before anything was heard."""
+        self._levels.extend(map(rms_dbfs, self._unmeasured))
+        self._unmeasured.clear()
         return min(min(self._levels, default=SILENCE_DBFS), _LOUDEST_NOISE_DBFS)
 
 

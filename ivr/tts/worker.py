@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import os
 import signal
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -23,12 +24,15 @@ from ivr.tts.rendering import render_clause
 logger = logging.getLogger(__name__)
 
 EngineSettings = Mapping[str, Mapping[str, Any]]
+NICENESS = 10
+"""Synthesis yields the core to the media loop, as recognition does: a clause may wait for a packet, not the reverse."""
 _JOIN_S = 2.0
 
 
 def serve(connection: Connection, settings: EngineSettings) -> None:
     """Body of the worker process: answer (engine, request) with SpeechAudio or a reason, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides when we end
+    os.nice(NICENESS)
     engines: dict[str, Synthesiser] = {}
     while True:
         try:

@@ -228,14 +228,36 @@ def test_utterances_are_spread_over_the_workers() -> None:
     """They stay where they were begun: no core idles while the other has a queue."""
 
     async def test() -> None:
-        async with serving(config(workers=2)) as (service, _):
+        async with serving(config(workers=2)) as (service, log):
             handles = []
             for _ in range(6):
                 handles.append(speak(service))
-                while any(worker.job is not None for worker in service._workers):
-                    await asyncio.sleep(0.005)
+                await log.until(lambda: all(worker.idle for worker in service._workers))
             held = [task.worker for handle in handles for task in handle.tasks]
             assert [held.count(worker) for worker in service._workers] == [3, 3]
+
+    run(test)
+
+
+def test_audio_goes_in_larger_pieces_where_many_speak() -> None:
+    """Who speaks alone has his words as soon as can be."""
+    piece = SECOND[: SAMPLE_RATE // 10]
+
+    async def test() -> None:
+        async with serving(config()) as (service, log):
+            alone = service.open(RecognitionRequest("en"))
+            alone.feed(piece)
+            assert service.stats().jobs == 1
+            other = service.open(RecognitionRequest("en"))
+            await log.until(lambda: service._workers[0].idle)
+            other.feed(piece)
+            assert service.stats().jobs == 1
+            other.feed(piece)
+            assert service.stats().jobs == 2
+            await log.until(lambda: service._workers[0].idle)
+            other.feed(piece)
+            other.finish()
+            assert service.stats().jobs == 3, "the end waits for nothing"
 
     run(test)
 

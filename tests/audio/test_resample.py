@@ -165,6 +165,15 @@ def test_round_trip_through_the_telephone_rate_keeps_speech_band_noise() -> None
     assert 10 * np.log10(np.mean(wide[400:-400].astype(float) ** 2) / np.mean(error**2.0)) > 45
 
 
+@pytest.mark.parametrize("frame", [60, 320, 321])
+def test_silence_cuts_no_sound_short(frame: int) -> None:
+    """A silent line costs next to nothing, but not before the last of the sound has left the filter."""
+    sound = np.concatenate([np.zeros(640), np.full(321, 9000), np.zeros(959), np.full(320, -50)]).astype(np.int16)
+    down = Downsampler()
+    cut = [down.process(sound[at : at + frame]) for at in range(0, len(sound), frame)]
+    assert np.array_equal(np.concatenate(cut), Downsampler().process(sound))
+
+
 def test_reset_begins_a_new_stream() -> None:
     for machine in (Upsampler(), Downsampler(), Resampler(44_100)):
         first = machine.process(NOISE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ivr.tts.prompts import RecordedPrompts
 from ivr.tts.rendering import join
 from ivr.tts.service import SynthesisService
 from ivr.tts.settings import SynthesisSettings, VoiceChoice
+from ivr.tts.worker import NICENESS, Worker
 
 ENGINES = '''
 import os, time
@@ -130,6 +132,16 @@ def test_prepare_fills_the_cache_and_reports(tmp_path: Path) -> None:
     run(settings, scenario)
     assert seen == [(1, 2), (2, 2)]
     assert len(list(tmp_path.glob("*.flac"))) == 1
+
+
+def test_a_worker_yields_to_the_media_loop() -> None:
+    worker = Worker({}, 10.0, 30.0)
+    try:
+        worker.exchange("scripted", SpeechRequest("One clause.", "en"))
+        assert worker.pid is not None
+        assert os.getpriority(os.PRIO_PROCESS, worker.pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
+    finally:
+        worker.close()
 
 
 @pytest.mark.usefixtures("fragile")

@@ -58,6 +58,8 @@ class DenseView:
     centre: NDArray[np.float32]
     rows: NDArray[np.float32]
     """(n, dimension): the training texts, centred, of length 1."""
+    apart: NDArray[np.float32]
+    """(k, dimension): the background sentences, likewise."""
     homophones: Homophones | None = None
     """What mends a text before the encoder reads it; Chinese only."""
 
@@ -68,20 +70,33 @@ class DenseView:
         vectors = encoder.encode(bare)
         centre = vectors.mean(axis=0)
         homophones = Homophones.fit(bare) if language.startswith("zh") else None
-        return cls(centre, centred(vectors[: len(texts)], centre), homophones)
+        moved = centred(vectors, centre)
+        return cls(centre, moved[: len(texts)], moved[len(texts) :], homophones)
 
-    def similarity(self, texts: Sequence[str], encoder: Encoder) -> Matrix:
-        """(len(texts), n): of what callers say, its homophones put right."""
+    def heard(self, texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
+        """(len(texts), dimension): vectors of what callers say, its homophones put right."""
         if self.homophones is not None:
             texts = [self.homophones.mend(words_only(text)) for text in texts]
-        return self.nearness(texts, encoder)
+        return self.written(texts, encoder)
 
-    def nearness(self, texts: Sequence[str], encoder: Encoder) -> Matrix:
-        """(len(texts), n): of the texts as they are."""
+    def written(self, texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
+        """(len(texts), dimension): vectors of the texts as they are."""
         if not texts:
-            return np.zeros((0, len(self.rows)))
-        vectors = centred(encoder.encode([words_only(text) for text in texts]), self.centre)
+            return np.zeros((0, len(self.centre)), dtype=np.float32)
+        return centred(encoder.encode([words_only(text) for text in texts]), self.centre)
+
+    def similarity(self, vectors: NDArray[np.float32]) -> Matrix:
+        """(len(vectors), n): cosines to the training texts."""
         return np.asarray(vectors @ self.rows.T, dtype=np.float64)
+
+    def near_apart(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(len(vectors),): cosine of the nearest background sentence; 0 where there is none."""
+        return nearest(np.asarray(vectors @ self.apart.T, dtype=np.float64))
+
+
+def nearest(cosines: Matrix) -> NDArray[np.float64]:
+    """(m,): the greatest of each row of (m, k); 0 where k is 0."""
+    return cosines.max(axis=1) if cosines.shape[1] else np.zeros(len(cosines))
 
 
 def centred(vectors: NDArray[np.float32], centre: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
     n-grams ----- kernel ridge --- sharpness --+
                                                +-- weighted mean of log p -- sharpness -- p(intent)
     encoder ----- kernel ridge --- sharpness --+      (Chinese is read to it with its homophones put right)
-    eight signs of both ---------- logistic ------------------------------ p(in scope)
+    nine signs of both ----------- logistic ------------------------------ p(in scope)
     logits of p(in scope), p(intent) - logistic --------------------------- p
 
 Every number that is learned after the two classifiers is learned on left-out predictions.
@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ivr.dialog.understanding.background import background
-from ivr.dialog.understanding.branches import GAMMA_DENSE, GAMMA_SPARSE, USUAL_SHARPNESS, DenseView, SparseView
+from ivr.dialog.understanding.branches import GAMMA_DENSE, GAMMA_SPARSE, USUAL_SHARPNESS, DenseView, SparseView, nearest
 from ivr.dialog.understanding.calibration import (
     Vector,
     best_sharpness,
@@ -91,7 +91,7 @@ class IntentModel:
     """(n,): class of each training text."""
     fusion: Fusion
     detector: Vector
-    """(9,): logistic over the signs, bias first."""
+    """(10,): logistic over the signs, bias first."""
     trust: Vector
     """(5,): logistic over p(in scope) and p(intent), see `combine`."""
     threshold: float
@@ -123,11 +123,13 @@ class IntentModel:
     def score(self, texts: Sequence[str], encoder: Encoder | None) -> Scored:
         near_sparse = self.sparse.similarity(texts)
         sparse = radial(near_sparse, GAMMA_SPARSE) @ self.alpha_sparse
-        near_dense = dense = None
-        if self.dense is not None and self.alpha_dense is not None and encoder is not None:
-            near_dense = self.dense.similarity(texts, encoder)
-            dense = radial(near_dense, GAMMA_DENSE) @ self.alpha_dense
-        return assemble(self.fusion, sparse, dense, near_sparse, near_dense, self.labels)
+        if self.dense is None or self.alpha_dense is None or encoder is None:
+            return assemble(self.fusion, sparse, None, near_sparse, None, self.labels)
+        vectors = self.dense.heard(texts, encoder)
+        near_dense = self.dense.similarity(vectors)
+        dense = radial(near_dense, GAMMA_DENSE) @ self.alpha_dense
+        scored = assemble(self.fusion, sparse, dense, near_sparse, near_dense, self.labels)
+        return replace(scored, near_apart=self.dense.near_apart(vectors))
 
 
 def assemble(
@@ -159,6 +161,8 @@ class _Copies:
     """(m, classes): scores."""
     near_dense: Matrix | None
     dense: Matrix | None
+    vectors: NDArray[np.float32] | None
+    """(m, dimension): of the dense view."""
 
 
 @dataclass(frozen=True)
@@ -270,12 +274,13 @@ class _Trainer:
         near_sparse = self.sparse.similarity(copies)
         sparse = self.ridge_sparse.left_out(radial(near_sparse, GAMMA_SPARSE), self.groups, members)
         sparse *= level(radial(self.near_sparse, GAMMA_SPARSE), self.labels, self.groups)[rows]
-        near_dense = dense = None
+        near_dense = dense = vectors = None
         if self.dense is not None and self.ridge_dense is not None and self.near_dense is not None and self.encoder:
-            near_dense = self.dense.nearness(copies, self.encoder)
+            vectors = self.dense.written(copies, self.encoder)
+            near_dense = self.dense.similarity(vectors)
             dense = self.ridge_dense.left_out(radial(near_dense, GAMMA_DENSE), self.groups, members)
             dense *= level(radial(self.near_dense, GAMMA_DENSE), self.labels, self.groups)[rows]
-        return _Copies(rows, members, near_sparse, sparse, near_dense, dense)
+        return _Copies(rows, members, near_sparse, sparse, near_dense, dense, vectors)
 
     # ------------------------------------------------------------------------------------------------------- scope
 
@@ -328,25 +333,50 @@ class _Trainer:
         near_sparse = self.sparse.similarity(texts)
         sparse = self.ridge_sparse.scores(radial(near_sparse, GAMMA_SPARSE))
         near_dense = dense = None
-        if self.dense is not None and self.ridge_dense is not None and self.encoder is not None:
-            near_dense = self.dense.nearness(texts, self.encoder)
+        if self.dense is not None and self.ridge_dense is not None:
+            near_dense = self.dense.similarity(self.dense.apart)
             dense = self.ridge_dense.scores(radial(near_dense, GAMMA_DENSE))
         return assemble(fusion, sparse, dense, near_sparse, near_dense, self.labels)
 
     def _scope(self, fusion: Fusion, left_out: Scored) -> tuple[Vector, Vector]:
-        """The detector, and the last step of calibration."""
+        """The detector, and the last step of calibration. The dense view forgets the background sentences that are no
+        strangers to this hotline."""
         inside = [Judged(left_out, left_out.p.argmax(axis=1) == self.labels)]
         outside: list[Scored] = []
-        for hidden_classes in self._rounds():
-            is_hidden = np.isin(self.labels, hidden_classes)
+        rounds = [np.isin(self.labels, classes) for classes in self._rounds()]
+        for is_hidden in rounds:
             part = self._part(np.flatnonzero(~is_hidden))
             outside.append(self._hidden(fusion, part, np.flatnonzero(is_hidden)))
             seen = self._left_out(fusion, part)
             inside.append(Judged(seen, seen.p.argmax(axis=1) == part.labels))
         whole = Evidence(inside, self._noised(fusion), outside, self._background(fusion))
-        evidence = whole.clean_of_natives()
+        evidence = self._beside_strangers(whole, rounds)
         detector = fit_detector(evidence, len(self.texts), self.dense is not None)
         return detector, fit_trust(evidence, detector, len(self.texts), whole.near_misses())
+
+    def _beside_strangers(self, whole: Evidence, rounds: Sequence[NDArray[np.bool_]]) -> Evidence:
+        """With the background sentences that are strange alone, and how near everything is to them. `rounds`: which
+        texts were hidden in each."""
+        strange = whole.strangers()
+        apart = whole.apart.pick(strange) if whole.apart is not None and len(strange) else None
+        if self.dense is None:
+            return replace(whole, apart=apart)
+        self.dense = replace(self.dense, apart=self.dense.apart[strange])
+        near = self.dense.near_apart(self.dense.rows)
+        noised, vectors = whole.noised, self._copies.vectors
+        if vectors is not None:
+            noised = Judged(replace(noised.scored, near_apart=self.dense.near_apart(vectors)), noised.right)
+        if apart is not None:
+            among = np.asarray(self.dense.apart @ self.dense.apart.T, dtype=np.float64)
+            np.fill_diagonal(among, -1.0)  # no sentence is its own neighbour
+            apart = replace(apart, near_apart=nearest(among))
+        shown = [np.ones(len(near), dtype=np.bool_), *(~is_hidden for is_hidden in rounds)]
+        inside = [
+            Judged(replace(judged.scored, near_apart=near[rows]), judged.right)
+            for judged, rows in zip(whole.inside, shown, strict=True)
+        ]
+        outside = [replace(scored, near_apart=near[rows]) for scored, rows in zip(whole.outside, rounds, strict=True)]
+        return Evidence(inside, noised, outside, apart)
 
     def _noised(self, fusion: Fusion) -> Judged:
         """Noised copies, each as seen by classifiers that do not know what it is a copy of."""

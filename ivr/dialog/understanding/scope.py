@@ -1,4 +1,4 @@
-"""Was anything of this hotline meant? Seven signs of it, and a logistic regression over them.
+"""Was anything of this hotline meant? Nine signs of it, and a logistic regression over them.
 
 Trained without out-of-scope data: a quarter of the hotline's own intents is hidden in turn, and what is left must
 notice that the hidden ones are strange. Built-in background sentences stand for talk of no hotline at all.
@@ -15,7 +15,7 @@ from ivr.dialog.understanding.calibration import Vector, logit
 from ivr.dialog.understanding.kernel import Matrix
 
 NAMES = ("bias", "logit p1", "margin", "entropy", "sparse score", "sparse neighbour", "dense score", "dense neighbour",
-         "dense neighbour in class")  # fmt: skip
+         "dense neighbour in class", "dense neighbour in the background")  # fmt: skip
 OUTSIDE_SHARE = 0.15
 """Share of live turns that are out of scope: the prior of the last calibration step."""
 
@@ -34,6 +34,8 @@ class Scored:
     near_dense: Vector | None
     near_in_class: Vector | None
     """(m,): the same within the winning class."""
+    near_apart: Vector | None = None
+    """(m,): cosine of the nearest background sentence."""
 
     def __len__(self) -> int:
         return len(self.p)
@@ -46,11 +48,12 @@ class Scored:
             self.near_sparse[rows],
             None if self.near_dense is None else self.near_dense[rows],
             None if self.near_in_class is None else self.near_in_class[rows],
+            None if self.near_apart is None else self.near_apart[rows],
         )
 
 
 def features(scored: Scored) -> Matrix:
-    """(m, 8): the signs, each of a size near 1. Without a dense branch its three are 0."""
+    """(m, 9): the signs, each of a size near 1. Without a dense branch its four are 0."""
     p = scored.p
     ordered = np.sort(p, axis=1)[:, ::-1]
     second = ordered[:, 1] if p.shape[1] > 1 else np.zeros(len(p))
@@ -66,11 +69,12 @@ def features(scored: Scored) -> Matrix:
             nothing if scored.dense is None else scored.dense.max(axis=1),
             nothing if scored.near_dense is None else scored.near_dense,
             nothing if scored.near_in_class is None else scored.near_in_class,
+            nothing if scored.near_apart is None else scored.near_apart,
         ]
     )
 
 
-PRIOR_SPARSE = np.array([-4.0, 0.3, 0.5, -0.5, 2.5, 7.0, 0.0, 0.0, 0.0])
-PRIOR_DENSE = np.array([-6.0, 0.3, 0.5, -0.5, 1.0, 1.5, 3.0, 4.0, 4.0])
+PRIOR_SPARSE = np.array([-4.0, 0.3, 0.5, -0.5, 2.5, 7.0, 0.0, 0.0, 0.0, 0.0])
+PRIOR_DENSE = np.array([-6.0, 0.3, 0.5, -0.5, 1.0, 1.5, 3.0, 4.0, 4.0, -2.0])
 """Where the detector starts from, so that a hotline with a handful of examples has a sensible one."""
 PRIOR_STRENGTH = 4.0

@@ -17,7 +17,7 @@ from ivr.dialog.understanding.homophones import Homophones
 from ivr.dialog.understanding.intents import Fusion, IntentModel
 from ivr.errors import ModelError
 
-FORMAT = 3
+FORMAT = 4
 
 
 class StaleModelError(ModelError, ValueError):
@@ -56,6 +56,7 @@ def _pack_model(language: str, model: IntentModel, arrays: dict[str, NDArray[Any
     if model.dense is not None and model.alpha_dense is not None:
         put("centre", model.dense.centre)
         put("rows", model.dense.rows)
+        put("apart", model.dense.apart)
         put("alpha_dense", model.alpha_dense)
     fusion = model.fusion
     return {
@@ -109,7 +110,7 @@ def _unpack_model(language: str, about: Mapping[str, Any], arrays: Mapping[str, 
     if about["homophones"] is not None:
         known, alike = about["homophones"]
         homophones = Homophones(frozenset(known), alike)
-    dense = DenseView(get("centre"), get("rows"), homophones) if about["dense"] else None
+    dense = DenseView(get("centre"), get("rows"), get("apart"), homophones) if about["dense"] else None
     return IntentModel(
         language,
         tuple(about["names"]),

@@ -30,8 +30,9 @@ from ivr.dialog.understanding.scope import (
     features,
 )
 
-NOISED = 0.3
-"""Share of the turns in scope that are taken to carry recognition errors."""
+NOISED = 0.5
+"""Share of the turns in scope that are taken to carry recognition errors, or to be worded as unlike the examples as if
+they did: examples are worded more like each other than callers word their wishes."""
 _KINDRED = 1.4
 _BACKGROUND = 0.8
 """Weight of background sentences in the detector, beside 1 for the hidden intents."""
@@ -67,15 +68,13 @@ class Evidence:
     apart: Scored | None
     """The background sentences."""
 
-    def clean_of_natives(self) -> Evidence:
-        """Without the background sentences that this hotline has an intent for after all (a cinema's line is asked for
-        films): as near to the intent that it looks like as nearly all examples are to the rest of theirs."""
+    def strangers(self) -> NDArray[np.int64]:
+        """The background sentences but those that this hotline has an intent for after all (a cinema's line is asked
+        for films): as near to the intent that they look like as nearly all examples are to the rest of theirs."""
         if self.apart is None:
-            return self
+            return np.zeros(0, dtype=np.int64)
         usual = _near_in_class(self.inside[0].scored)
-        strange = np.flatnonzero(_near_in_class(self.apart) < max(float(np.quantile(usual, _NATIVE)), _SURELY_NEAR))
-        apart = self.apart.pick(strange) if len(strange) else None
-        return Evidence(self.inside, self.noised, self.outside, apart)
+        return np.flatnonzero(_near_in_class(self.apart) < max(float(np.quantile(usual, _NATIVE)), _SURELY_NEAR))
 
     def near_misses(self) -> float:
         """Share of strange turns that are as near as a hidden intent."""
@@ -118,7 +117,7 @@ def _near_in_class(scored: Scored) -> Vector:
 
 
 def fit_detector(evidence: Evidence, examples: int, dense: bool) -> Vector:
-    """(9,): logistic over the signs of `features`, bias first."""
+    """(10,): logistic over the signs of `features`, bias first."""
     parts: list[Matrix] = []
     labels: list[Vector] = []
     weights: list[Vector] = []

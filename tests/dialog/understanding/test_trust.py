@@ -32,18 +32,15 @@ def test_near_misses_are_for_hotlines_of_one_trade(hidden: float, apart: float |
 
 
 def test_background_talk_the_hotline_has_an_intent_for_is_no_stranger() -> None:
-    assert evidence(0.5, 0.9).clean_of_natives().apart is None
-    kept = evidence(0.5, 0.2).clean_of_natives().apart
-    assert kept is not None
-    assert len(kept) == 20
+    assert len(evidence(0.5, 0.9).strangers()) == 0
+    assert len(evidence(0.5, 0.2).strangers()) == 20
+    assert len(evidence(0.5, None).strangers()) == 0
 
 
 def test_what_counts_is_the_intent_that_background_talk_looks_like() -> None:
     """Near to some example, but not to the intent that wins: still strange."""
     torn = replace(scored(0.9), near_in_class=np.full(20, 0.3))
-    kept = replace(evidence(0.5, 0.9), apart=torn).clean_of_natives().apart
-    assert kept is not None
-    assert len(kept) == 20
+    assert len(replace(evidence(0.5, 0.9), apart=torn).strangers()) == 20
 
 
 def test_p_rises_with_scope_and_with_the_intent() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from ivr.dialog.understanding import Understanding, UnderstandingSpec, anger_sco
 from ivr.dialog.understanding.background import background
 from ivr.dialog.understanding.calibration import auroc, conformal_threshold, expected_calibration_error, fit_logistic
 from ivr.dialog.understanding.curve import curve
+from ivr.dialog.understanding.intents import train_intents
 from ivr.dialog.understanding.kernel import Ridge, radial
 from ivr.dialog.understanding.noise import noised, sound_neighbours
 from ivr.dialog.understanding.storage import StaleModelError
@@ -101,6 +103,20 @@ def test_scope_without_out_of_scope_examples() -> None:
         understanding.read([Spoken(text, 1.0)], ROUTE).in_scope for text in ("my uncle bakes bread", "zebra piano")
     ]
     assert min(inside) > max(outside)
+
+
+def test_everyday_talk_is_told_by_what_it_is_about() -> None:
+    """Not only by being far from the examples: what is near to talk of no hotline is less likely meant for this one."""
+    said = [(text, intent) for intent, texts in TOPICS.items() for text in texts]
+    examples = [(text, intent, number) for number, (text, intent) in enumerate(said)]
+    encoder = HashEncoder()
+    model = train_intents(examples, "en", encoder)
+    assert model is not None
+    assert model.dense is not None
+    deaf = replace(model, dense=replace(model.dense, apart=model.dense.apart[:0]))
+    weather = ["what is the weather going to be like on sunday"]
+    assert model.read(weather, encoder)[0].in_scope < deaf.read(weather, encoder)[0].in_scope
+    assert model.detector[-1] < 0
 
 
 def test_training_is_deterministic_and_survives_storage() -> None:
