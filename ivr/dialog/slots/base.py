@@ -101,6 +101,12 @@ def check_range(parsed: Parsed, settings: Settings) -> Parsed:
     return replace(parsed, error="range") if outside else parsed
 
 
+LONGEST_BESIDE = 60
+"""A text that has so many characters beside a value is about more than it."""
+LARGEST = 1e15
+"""Nobody says a larger number; digits strung together for a whole minute are none."""
+
+
 def plain_number(value: float) -> int | float:
     """15.0 -> 15: whole numbers are JSON integers."""
     return int(value) if value == int(value) else round(value, 6)

@@ -22,6 +22,8 @@ _NEAR = 82.0
 _LONGEST_AROUND = {1: 1, 2: 6}
 """Characters of a phrase -> of the longest Chinese sentence in which it may be heard by its sound: `shi` is in half of
 all sentences, 是的 is in 公司的."""
+_BEFORE = 40
+"""Characters in which a negation stands before its option."""
 _NEGATED = {
     "zh": re.compile(r"(?:不|没|别|不是|不要|非|不太|不怎么|不很|没那么)$"),
     "en": re.compile(r"\b(?:not|no|don't|isn't|never)(?: the| a| want)?\s*$"),
@@ -118,7 +120,7 @@ def _contained(utterance: Utterance, phrases: Sequence[Phrase]) -> tuple[list[Pa
     for start, end, phrase in hits:
         if any(start < value.span[1] and value.span[0] < end for value in taken):
             continue
-        if negated.search(source[:start]):
+        if negated.search(source[max(0, start - _BEFORE) : start]):
             refused = True
             continue
         p = BARE if len(phrase.text) >= (2 if chinese else 4) else PART

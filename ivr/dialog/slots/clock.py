@@ -28,9 +28,9 @@ _EN = re.compile(
     rf"|(?:(?P<part0>\b(?:tonight|(?:this|tomorrow|in the) (?:morning|afternoon|evening)))(?: at| about| around|,)* )?(?P<hour>\d{{1,2}})(?::|\s+|\s*(?=00))?(?P<minute>(?:[0-5]|0\s)?\d)?(?P<clock>\s*o'clock|\s*hundred hours)?(?:{_PART_EN.replace('part', 'part2')})?(?!\d|st\b|nd\b|rd\b|th\b)"
     rf"|(?P<noon>\bnoon\b|\bmidday\b)|(?P<midnight>\bmidnight\b)"
 )
-_COUNT_ZH = r"(?P<count>\d+(?:[.点]\d)?)"
+_COUNT_ZH = r"(?<!\d)(?P<count>\d{1,4}(?:[.点]\d)?)"
 _LATER_ZH = re.compile(
-    rf"(?:(?:{_COUNT_ZH}个?(?P<half>半)?|(?P<only_half>半)个?)(?P<hours>小时|钟头)(?P<half_after>半)?|(?P<minutes>\d+)分钟?|(?P<quarters>[一1-3])刻钟)(?:之后|以后|过后|后)"
+    rf"(?:(?:{_COUNT_ZH}个?(?P<half>半)?|(?P<only_half>半)个?)(?P<hours>小时|钟头)(?P<half_after>半)?|(?<!\d)(?P<minutes>\d{1, 4})分钟?|(?P<quarters>[一1-3])刻钟)(?:之后|以后|过后|后)"
 )
 _LATER_EN = re.compile(
     r"\b(?:in )?(?:about |around )?(?:(?P<only_half>half an|(?:a )?half) hour|(?P<count>\d+(?:\.\d+)?|an?|a couple of)(?P<half> and a half)? (?:(?P<hours>hours?)(?P<half_after> and a half)?|(?P<minutes>minutes?)))\b(?P<later> from now| later|' time)?"

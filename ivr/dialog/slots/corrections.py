@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 
 from ivr.dialog.slots.base import Parsed
@@ -27,6 +28,9 @@ _RETRACT_ZH = re.compile(
 )
 _NEGATE_ZH = re.compile(r"(?:(?<![啊哦噢呃哎])不是(?![，,。])|不要|并非|没有|别)\W*(?:那个|尾号|在|是)?\W*$")
 
+_BEFORE = 40
+"""Characters in which a negation stands before its value."""
+
 
 def surviving(values: list[Parsed], text: str, language: str) -> list[Parsed]:
     """`values` without those the caller took back in the same breath. `text` is cleaned."""
@@ -36,9 +40,10 @@ def surviving(values: list[Parsed], text: str, language: str) -> list[Parsed]:
     if not standing:
         return values
     cues = retractions(text, language)
-    if not cues:
+    if not cues or len(standing) < 2:
         return standing
-    return [value for value in standing if not _taken_back(value, standing, cues)]
+    starts = sorted(value.span[0] for value in standing)
+    return [value for value in standing if not _taken_back(value, starts, cues)]
 
 
 def retractions(text: str, language: str) -> list[int]:
@@ -50,8 +55,11 @@ def retractions(text: str, language: str) -> list[int]:
 def negated(text: str, language: str, start: int) -> bool:
     """Whether a value that begins at `start` is one the caller says it is not."""
     negate = _NEGATE_ZH if language.startswith("zh") else _NEGATE_EN
-    return negate.search(text[:start]) is not None
+    return negate.search(text[max(0, start - _BEFORE) : start]) is not None
 
 
-def _taken_back(value: Parsed, others: list[Parsed], cues: list[int]) -> bool:
-    return any(value.span[1] <= cue <= other.span[0] + 1 for cue in cues for other in others if other is not value)
+def _taken_back(value: Parsed, starts: list[int], cues: list[int]) -> bool:
+    """A cue stands behind the value, and before another one. `starts`: where all values begin, in order."""
+    last = starts[-1] if starts[-1] != value.span[0] or starts[-2] == starts[-1] else starts[-2]
+    at = bisect.bisect_left(cues, value.span[1])
+    return at < len(cues) and cues[at] <= last + 1

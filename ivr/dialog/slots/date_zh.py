@@ -171,7 +171,7 @@ _ALTERNATION = {
     "week": r"(?P<week>(?P<week_prefix>(?:上上|下下|上|下|这|本)个?)?的?(?:周|星期|礼拜)(?P<week_day>[1-7日天末]))(?!\d)",
     "month_day": rf"(?P<month_day>(?:(?P<md_year_word>{_YEAR})|(?P<md_year>\d{{4}}|\d{{2}})年)?的?(?P<md_month>\d{{1,2}})月份?的?(?P<md_day>\d{{1,2}})[号日]?)(?!\d|天|个)",
     "in_month": r"(?P<in_month>(?P<im_prefix>(?:上上|下下|上|下|这|本)个?|(?<!\d))月份?的?(?:(?P<im_day>\d{1,2})[号日]?|(?P<im_edge>初|中(?!旬)|底|末)))(?!\d)",
-    "ago": r"(?P<ago>(?:(?P<ago_count>\d+)|(?P<ago_half>半))个?(?P<ago_unit>天|周|星期|礼拜|月|年)(?P<ago_side>之前|以前|前|之后|以后|后))",
+    "ago": r"(?P<ago>(?:(?<!\d)(?P<ago_count>\d{1,4})|(?P<ago_half>半))个?(?P<ago_unit>天|周|星期|礼拜|月|年)(?P<ago_side>之前|以前|前|之后|以后|后))",
     "few": r"(?P<few_rule>(?P<few_side>再?过|前)(?P<few>\d{1,4})天)",
     "year_edge": rf"(?P<year_edge>(?P<ye_year>{_YEAR})?的?年(?P<ye_edge>初|底|末))",
     "festival": rf"(?P<festival_rule>(?:(?P<festival_year>{_YEAR})的?)?大?(?P<festival>{'|'.join(sorted(festivals.ZH, key=len, reverse=True))})节?)",

@@ -10,7 +10,19 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ivr.dialog.slots.base import BARE, EXPLICIT, GUESS, PART, Parsed, Settings, Utterance, check_range, plain_number
+from ivr.dialog.slots.base import (
+    BARE,
+    EXPLICIT,
+    GUESS,
+    LARGEST,
+    LONGEST_BESIDE,
+    PART,
+    Parsed,
+    Settings,
+    Utterance,
+    check_range,
+    plain_number,
+)
 
 _ZH_NUMBER = r"\d+(?:[.点]\d+)?"
 _ZH = re.compile(
@@ -48,6 +60,7 @@ def parse_money(utterance: Utterance, settings: Settings) -> list[Parsed]:
         read = [
             check_range(Parsed(plain_number(round(value, 2)), _p(p, whole), span, explicit=p == EXPLICIT), settings)
             for value, p in amounts
+            if value < LARGEST
         ]
         good = [value for value in read if not value.error]
         if len(read) > 1 and good and read[0].error:  # only the second way to take it fits the range
@@ -61,6 +74,8 @@ def _p(p: float, whole: bool) -> float:
 
 
 def _covers(source: str, span: tuple[int, int]) -> bool:
+    if len(source) - (span[1] - span[0]) > LONGEST_BESIDE:
+        return False
     rest = re.sub(r"\W", "", source[: span[0]] + source[span[1] :])
     return len(rest) <= (3 if re.search(r"[一-鿿]", source) else 10)
 

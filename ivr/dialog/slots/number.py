@@ -5,7 +5,18 @@ from __future__ import annotations
 
 import re
 
-from ivr.dialog.slots.base import BARE, EXPLICIT, PART, Parsed, Settings, Utterance, check_range, plain_number
+from ivr.dialog.slots.base import (
+    BARE,
+    EXPLICIT,
+    LARGEST,
+    LONGEST_BESIDE,
+    PART,
+    Parsed,
+    Settings,
+    Utterance,
+    check_range,
+    plain_number,
+)
 
 _EN = re.compile(
     r"(?P<minus>\b(?:minus|negative)\s+|(?<![\w.])-)?(?P<number>\d+(?:,\d{3})*(?:\.\d+)?)(?P<percent>\s*(?:percent|per cent|%))?(?!\d|st\b|nd\b|rd\b|th\b)"
@@ -31,6 +42,8 @@ def parse_number(utterance: Utterance, settings: Settings) -> list[Parsed]:
     for match in (_ZH if utterance.chinese else _EN).finditer(canonical.text):
         groups = match.groupdict()
         value = float(match["number"].replace(",", "").replace("点", "."))
+        if value >= LARGEST:
+            continue
         if part := groups.get("part"):
             value = float(part) / value if value else 0.0  # 三分之一
         value = -value if match["minus"] else value
@@ -41,7 +54,7 @@ def parse_number(utterance: Utterance, settings: Settings) -> list[Parsed]:
         found.append(check_range(Parsed(plain_number(value), p, span, explicit=explicit), settings))
     if (few := _A_FEW.search(canonical.text)) and not any(value.p == EXPLICIT for value in found):
         share = 0.5 if few["half"] or few["half_zh"] else 1
-        value = _FEW[few["few"] or few["zh"]] * int(few["count"] or 1) * share
+        value = _FEW[few["few"] or few["zh"]] * min(int(few["count"] or 1), 10**6) * share
         found = [check_range(Parsed(plain_number(value), BARE, canonical.span(few.start(), few.end())), settings)]
     if (
         not found
@@ -59,5 +72,7 @@ def parse_number(utterance: Utterance, settings: Settings) -> list[Parsed]:
 
 def _covers(source: str, span: tuple[int, int]) -> bool:
     """Is the value about all there is? A measure word or a politeness may stand beside it."""
+    if len(source) - (span[1] - span[0]) > LONGEST_BESIDE:
+        return False
     rest = re.sub(r"\W", "", source[: span[0]] + source[span[1] :])
     return len(rest) <= (2 if re.search(r"[一-鿿]", source) else 7)

@@ -17,6 +17,8 @@ NORMAL_LOUDNESS_DBFS = -24.0
 """Speech louder than this counts as raised."""
 _BIAS, _PER_WORDS, _PER_FAILURE, _PER_DB = -3.4, 5.3, 0.45, 0.06
 _MAX_FAILURES = 6
+_BEFORE = 40
+"""Characters in which a negation stands before its term."""
 _CALM = {"en": re.compile(r"\b(?:not|isn't|no|never)(?: \w+)? $"), "zh": re.compile(r"(?:不|没|没有|不是)$")}
 
 
@@ -36,7 +38,7 @@ def lexical_anger(text: str, language: str) -> Anger:
     calm = 1.0
     found: list[str] = []
     for match in _pattern(key).finditer(bare):
-        if _CALM[key].search(bare[: match.start()]):
+        if _CALM[key].search(bare[max(0, match.start() - _BEFORE) : match.start()]):
             continue
         calm *= 1 - _weights(key)[match.group()]
         found.append(match.group())

@@ -30,6 +30,8 @@ _JOINS = re.compile(
     r"(?:[\W_]|还是|或者|或|要么|和|跟|是|到|至|吧|都行|都可以|都(?=\W*$)|左右|的|\b(?:or|and|to|on|the|at|in|maybe|perhaps|either|is|it's|fine|both|about)\b)*"
 )
 """All that may stand beside values which say nothing but themselves."""
+_MOST_VALUES = 80
+"""Characters of values and nothing else; more are a story."""
 _EITHER = re.compile(
     r"(?:(?:well|oh) )*(?:either(?: (?:one|of (?:them|the two)|is (?:fine|ok|okay|good)|way|will do|works))*|(?:any|whichever)(?: (?:one|of them))?|i (?:don't|do not) (?:mind|care)|it doesn'?t matter|doesn'?t matter)(?: please)?"
     r"|(?:随便|都行|都可以|都好|都成|哪个都(?:行|可以|好|成)|(?:两|2)个都(?:行|可以|好)|无所谓|随你|你定|你看着办)(?:哪个|1个|一个)?(?:都行|都可以)?[吧的啊呀了]*"
@@ -167,6 +169,8 @@ def _slot_reading(utterance: Utterance, claim: Claim, expectation: Expectation, 
 def only_values(utterance: Utterance) -> bool:
     """Nothing is said but days, times, amounts or numbers, and words that join them: 周三或者周四."""
     source = utterance.canonical.source
+    if len(source) > _MOST_VALUES:
+        return False
     spans = sorted(
         parsed.span for type in ("date", "time", "money", "number") for parsed in parse_utterance(type, utterance, {})
     )
