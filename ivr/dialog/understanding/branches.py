@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from ivr.dialog.text.clean import words_only
 from ivr.dialog.understanding.background import background
-from ivr.dialog.understanding.features import Vectorizer, grams
+from ivr.dialog.understanding.features import MAX_CHARACTERS, Vectorizer, grams
 from ivr.dialog.understanding.homophones import Homophones
 from ivr.dialog.understanding.kernel import Matrix
 from ivr.dialog.understanding.spec import Encoder
@@ -76,7 +76,7 @@ class DenseView:
     def heard(self, texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
         """(len(texts), dimension): vectors of what callers say, its homophones put right."""
         if self.homophones is not None:
-            texts = [self.homophones.mend(words_only(text)) for text in texts]
+            texts = [self.homophones.mend(words_only(text[:MAX_CHARACTERS])) for text in texts]
         return self.written(texts, encoder)
 
     def written(self, texts: Sequence[str], encoder: Encoder) -> NDArray[np.float32]:
