@@ -77,7 +77,7 @@ class Node:
                 pipe.close()
 
 
-def until(met: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
+def until(met: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
     end = time.monotonic() + seconds
     while not (found := met()):
         assert time.monotonic() < end, f"not within {seconds:g} s: {what}"

@@ -249,6 +249,8 @@ async def test_an_agent_in_the_browser_takes_a_call_by_sip(tmp_path: Path, labor
         await phone.stop()
 
 
+# A browser that dies while a page is sent leaves the file to the collector (aiohttp's FileResponse).
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @browsing
 async def test_the_agents_browser_dies(tmp_path: Path, laboratory: Bundle) -> None:
     """The lid is closed in mid-call: the caller goes back to the queue, and is not left alone on a dead line."""

@@ -271,6 +271,7 @@ def test_watch_runs_again_after_each_change(folder: Path) -> None:
         [sys.executable, "-m", "ivr", "test", str(folder), "--watch"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         text=True, env=dict(os.environ, PYTHONUNBUFFERED="1"),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )  # fmt: skip
     assert process.stdout is not None
     lines: list[str] = []

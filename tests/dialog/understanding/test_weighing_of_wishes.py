@@ -14,9 +14,14 @@ def understanding() -> Understanding:
     spec = UnderstandingSpec(
         languages=("zh", "en"),
         intents={
-            "hours": {"zh": ["周三或者周四", "几点开门", "周末开门吗", "周一到周五几点", "营业时间"],
-                      "en": ["are you open", "opening hours"]},
-            "nothing": {"zh": ["不用了谢谢", "没别的要问了", "都问完了"], "en": ["no thank you", "no more questions"]},
+            "hours": {
+                "zh": ["周三或者周四", "几点开门", "周末开门吗", "周一到周五几点", "营业时间"],
+                "en": ["are you open", "opening hours"],
+            },
+            "nothing": {
+                "zh": ["不用了谢谢", "没别的要问了", "都问完了"],
+                "en": ["no thank you", "no more questions"],
+            },
         },
     )  # fmt: skip
     return train(spec)
