@@ -30,7 +30,7 @@ _EN = re.compile(
 )
 _COUNT_ZH = r"(?<!\d)(?P<count>\d{1,4}(?:[.点]\d)?)"
 _LATER_ZH = re.compile(
-    rf"(?:(?:{_COUNT_ZH}个?(?P<half>半)?|(?P<only_half>半)个?)(?P<hours>小时|钟头)(?P<half_after>半)?|(?<!\d)(?P<minutes>\d{1, 4})分钟?|(?P<quarters>[一1-3])刻钟)(?:之后|以后|过后|后)"
+    rf"(?:(?:{_COUNT_ZH}个?(?P<half>半)?|(?P<only_half>半)个?)(?P<hours>小时|钟头)(?P<half_after>半)?|(?<!\d)(?P<minutes>\d{{1,4}})分钟?|(?P<quarters>[一1-3])刻钟)(?:之后|以后|过后|后)"
 )
 _LATER_EN = re.compile(
     r"\b(?:in )?(?:about |around )?(?:(?P<only_half>half an|(?:a )?half) hour|(?P<count>\d+(?:\.\d+)?|an?|a couple of)(?P<half> and a half)? (?:(?P<hours>hours?)(?P<half_after> and a half)?|(?P<minutes>minutes?)))\b(?P<later> from now| later|' time)?"
