@@ -240,7 +240,7 @@ def _shown(given: Any) -> str:
     if isinstance(given, dict):
         return "a map"
     if isinstance(given, list):
-        return "a list"
+        return "a list" if given else "an empty list"
     shown = "nothing" if given is None else "true" if given is True else "false" if given is False else str(given)
     return shown if len(shown) <= 40 else shown[:40] + "..."
 

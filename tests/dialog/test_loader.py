@@ -179,7 +179,7 @@ WRONG = """\
 steps: [{say: {en: hi}, end: {}}]
 2:9 E26 a step with `say` and `end` (one verb a step: split it)
 steps: []
-2:8 E23 `steps` needs 1 or more, not a list
+2:8 E23 `steps` needs 1 or more, not an empty list
 steps: [{say: 5}]
 2:15 E23 a prompt is {language: text} or the name of one in prompts/ (write {en: "...", zh: "..."})
 steps: [{say: {en: 5}}]

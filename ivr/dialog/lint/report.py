@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from ivr.dialog.lint.codes import CODES
 from ivr.dialog.problems import DOCUMENTATION
@@ -21,15 +23,15 @@ def as_text(problems: Sequence[Problem], folder: str) -> str:
 
 
 def as_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
-    """[{file, line, column, code, severity, message, hint, anchor}]."""
-    keys = ("file", "line", "column", "code", "severity", "message", "hint", "anchor")
+    """[{file, line, column, code, severity, message, hint}], in file order."""
+    keys = ("file", "line", "column", "code", "severity", "message", "hint")
     return [{key: getattr(problem, key) for key in keys} for problem in problems]
 
 
 def as_sarif(problems: Sequence[Problem], folder: str, version: str) -> dict[str, Any]:
     """A SARIF 2.1.0 log (OASIS), which code hosts show beside the lines of a change."""
     rules = [
-        {"id": code, "shortDescription": {"text": text}, "helpUri": f"{DOCUMENTATION}#{code.lower()}"}
+        {"id": code, "shortDescription": {"text": text}, "help": {"text": f"{DOCUMENTATION}#{code.lower()}"}}
         for code, text in CODES.items()
     ]
     driver = {"name": "ivr lint", "version": version, "rules": rules}
@@ -42,7 +44,8 @@ def as_sarif(problems: Sequence[Problem], folder: str, version: str) -> dict[str
 
 
 def _result(problem: Problem, folder: str) -> dict[str, Any]:
-    uri = f"{folder.strip('/')}/{problem.file}".removeprefix("./")
+    path = PurePosixPath(folder, problem.file)
+    uri = path.as_uri() if path.is_absolute() else quote(str(path))
     region = {"startLine": problem.line, "startColumn": problem.column}
     return {
         "ruleId": problem.code,

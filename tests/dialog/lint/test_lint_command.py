@@ -10,10 +10,12 @@ import yaml
 
 from ivr.cli import main
 from ivr.cli.new import hotline_name
+from ivr.dialog.lint.report import as_sarif
+from ivr.errors import Problem
 
 HARBOUR = Path(__file__).parents[1] / "fixtures" / "harbour"
 HOOKS = Path(__file__).parents[3] / ".pre-commit-hooks.yaml"
-KEYS = {"file", "line", "column", "code", "severity", "message", "hint", "anchor"}
+KEYS = {"file", "line", "column", "code", "severity", "message", "hint"}
 
 
 @pytest.fixture
@@ -76,7 +78,22 @@ def test_sarif(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert result["ruleId"] in {rule["id"] for rule in run["tool"]["driver"]["rules"]}
     place = result["locations"][0]["physicalLocation"]
     assert place["region"] == {"startLine": 25, "startColumn": 35}
-    assert place["artifactLocation"]["uri"].endswith("my-line/flows/track.yaml")
+    assert place["artifactLocation"]["uri"] == (broken / "flows/track.yaml").as_uri()
+
+
+@pytest.mark.parametrize(
+    ("folder", "uri"),
+    [
+        ("dialogs/shop", "dialogs/shop/flows/a%20b.yaml"),
+        ("./dialogs/店", "dialogs/%E5%BA%97/flows/a%20b.yaml"),
+        ("/srv/shop", "file:///srv/shop/flows/a%20b.yaml"),
+        (".", "flows/a%20b.yaml"),
+    ],
+)
+def test_sarif_names_files_by_uris(folder: str, uri: str) -> None:
+    log = as_sarif([Problem("flows/a b.yaml", 1, 1, "E00", "error", "x", "", "")], folder, "1")
+    place = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == uri
 
 
 @pytest.mark.parametrize("make", [False, True])
