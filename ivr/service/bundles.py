@@ -62,8 +62,10 @@ class ServedBundles(ABC):
 
     def _taken(self, bundle: Bundle) -> None:
         """It was good."""
-        self._failure = None
+        mended, self._failure = self._failure is not None, None
         if bundle.hash == self.bundle.hash:
+            if mended:
+                _log.info("%s is in order again; calls go on with %s", self.source, bundle.hash[:12])
             return
         self.bundle, self._since = bundle, _now()
         _log.info("new calls get bundle %s of %s", bundle.hash[:12], bundle.definition.hotline.hotline)
@@ -83,7 +85,7 @@ class ServedBundles(ABC):
         for line in [str(problem) for problem in wrong[:_SHOWN]] or [str(error)]:
             _log.error("%s: %s", self.source, line)
         _log.error(
-            "%s is not served: %d errors; calls go on with %s", self.source, len(wrong) or 1, self.bundle.hash[:12]
+            "%s is not served: errors: %d; calls go on with %s", self.source, len(wrong) or 1, self.bundle.hash[:12]
         )
         listed: list[JsonValue] = [asdict(problem) for problem in problems]
         self._failure = {"at": _now(), "message": str(error), "problems": listed}

@@ -94,15 +94,20 @@ async def test_a_broken_folder_keeps_the_old_bundle(tmp_path: Path) -> None:
 async def test_what_is_wrong_is_in_the_log(tmp_path: Path) -> None:
     folder = variant(tmp_path / "hotline", "ask: code", "ask: code")
     served = FolderBundles(build(folder), folder, build)
+    good = (folder / "hotline.yaml").read_bytes()
     (folder / "hotline.yaml").write_text("hotline: [\n")
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
     logging.getLogger("ivr.service.bundles").addHandler(handler)
+    logging.getLogger("ivr.service.bundles").setLevel(logging.INFO)
+    await served.reload()
+    (folder / "hotline.yaml").write_bytes(good)
     await served.reload()
     logging.getLogger("ivr.service.bundles").removeHandler(handler)
     assert any("hotline.yaml:" in line for line in lines)
-    assert "is not served" in lines[-1]
+    assert "is not served" in lines[-2]
+    assert "is in order again" in lines[-1]
 
 
 @live
