@@ -23,7 +23,7 @@ least one of them measured.
 
 `others` are the cores that everything else on the machine took while a level ran, the hypervisor's share included.
 Above a quarter of a core a level that is not held says nothing ("busy"); one that is, holds all the more. Before each
-level the script waits for a quiet machine, `--patience` seconds at most. The first 40 s of a level are not counted:
+level the script waits for a quiet machine, `--patience` seconds at most. The first 90 s of a level are not counted:
 a recogniser is up to seven times as dear on words that it has not heard before. The picture is drawn only if no level
 was busy.
 """
@@ -74,7 +74,7 @@ from ivr.transport.pacer import Pacer
 from ivr.transport.rtp.leg import RtpLeg
 from ivr.transport.rtp.ports import PortRange
 
-WARM_UP_S = 40.0
+WARM_UP_S = 90.0
 """Twice the callers' line: each sentence on each recogniser."""
 PEER_RATE = 8000
 LATE_MS, ANSWER_MS, RECOGNITION_MS = 20.0, 800.0, 500.0
