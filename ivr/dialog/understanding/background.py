@@ -1,4 +1,5 @@
-"""The built-in sentences that mean nothing to a hotline (data/background.yaml), and the anger lexicon's loader."""
+"""The built-in sentences that mean nothing to a hotline (data/background.yaml), common words, and the loader of
+lexicons."""
 
 from __future__ import annotations
 
@@ -13,6 +14,16 @@ from ruamel.yaml import YAML
 def data_file(name: str) -> Any:
     """A YAML file of this package's data folder."""
     return YAML(typ="safe", pure=True).load(files(__package__).joinpath("data", name).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def common_words(language: str) -> tuple[str, ...]:
+    """Words that stand in texts of all hotlines; none for a language we have none for."""
+    file = files(__package__).joinpath("data", f"words_{language.split('-')[0]}.txt")
+    if not file.is_file():
+        return ()
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return tuple(word for line in lines if not line.startswith("#") for word in line.split())
 
 
 def background(language: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from ivr.dialog.text.clean import words_only
-from ivr.dialog.understanding.background import background
+from ivr.dialog.understanding.background import background, common_words
 from ivr.dialog.understanding.features import MAX_CHARACTERS, Vectorizer, grams
 from ivr.dialog.understanding.homophones import Homophones
 from ivr.dialog.understanding.kernel import Matrix
@@ -69,7 +69,7 @@ class DenseView:
         bare = [words_only(text) for text in (*texts, *apart)]
         vectors = encoder.encode(bare)
         centre = vectors.mean(axis=0)
-        homophones = Homophones.fit(bare) if language.startswith("zh") else None
+        homophones = Homophones.fit(bare, common_words(language)) if language.startswith("zh") else None
         moved = centred(vectors, centre)
         return cls(centre, moved[: len(texts)], moved[len(texts) :], homophones)
 

@@ -1,14 +1,14 @@
-"""Chinese characters that were heard as others of the same sound, put right by the hotline's own phrases.
+"""Chinese characters that were heard as others of the same sound, put right by the hotline's phrases and common words.
 
 A sentence encoder reads characters, and one that is wrong but sounds right costs it more than one that is missing. What
-the hotline's phrases know is which characters stand side by side: a character gives way to one of the same sound where
-that makes such a pair. 我要挂师 is 我要挂失 where an example has 挂失.
+the hotline's phrases know, and common words, is which characters stand side by side: a character gives way to one of
+the same sound where that makes such a pair. 我要挂师 is 我要挂失 where an example has 挂失.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ivr.dialog.text.phonetics import pinyin_keys
@@ -24,17 +24,18 @@ clean sentences stay as they are (3 % of them change, one in ten were the prices
 @dataclass(frozen=True)
 class Homophones:
     known: frozenset[str]
-    """Characters of the phrases, and pairs of neighbours."""
+    """Characters of the phrases, and pairs of neighbours, of common words too."""
     alike: Mapping[str, str]
-    """Merged syllable -> the characters that the phrases write for it."""
+    """Merged syllable -> the characters that phrases and words write for it."""
 
     @classmethod
-    def fit(cls, texts: Iterable[str]) -> Homophones:
-        known: set[str] = set()
+    def fit(cls, texts: Sequence[str], words: Sequence[str] = ()) -> Homophones:
+        """`words`: common ones. A character that only they have is no familiar one: it may well not be meant here."""
+        known: set[str] = {char for text in texts for run in _RUN.findall(text) for char in run}
         alike: dict[str, str] = {}
-        for text in texts:
+        for text in (*texts, *words):
             for run in _RUN.findall(text):
-                known.update(run, (run[at : at + 2] for at in range(len(run) - 1)))
+                known.update(run[at : at + 2] for at in range(len(run) - 1))
                 for key, char in _sounds(run):
                     if char not in alike.setdefault(key, ""):
                         alike[key] += char

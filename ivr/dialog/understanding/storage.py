@@ -17,7 +17,7 @@ from ivr.dialog.understanding.homophones import Homophones
 from ivr.dialog.understanding.intents import Fusion, IntentModel
 from ivr.errors import ModelError
 
-FORMAT = 4
+FORMAT = 5
 
 
 class StaleModelError(ModelError, ValueError):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ivr.dialog.text.phonetics import pinyin_keys
 from ivr.dialog.understanding import Understanding, UnderstandingSpec, train
+from ivr.dialog.understanding.background import common_words
 from ivr.dialog.understanding.homophones import Homophones
 
 PHRASES = ("我要挂失银行卡", "银行卡丢了", "帮我查一下余额", "账户余额还有多少", "转账没有到账", "这笔转账不是我做的")
@@ -92,3 +93,15 @@ def test_the_encoder_reads_what_is_mended_also_from_the_cache() -> None:
 def test_other_languages_are_not_mended() -> None:
     model = train(spec("en"), Characters()).models["en"]
     assert model is not None and model.dense is not None and model.dense.homophones is None
+
+
+def test_common_words_mend_what_no_phrase_has() -> None:
+    words = common_words("zh")
+    assert len(words) > 1000
+    assert all(len(word) > 1 for word in words)
+    assert common_words("en") == ()
+    wide = Homophones.fit(PHRASES, words)
+    assert wide.mend("为沈么转账没有到账") == "为什么转账没有到账"
+    assert HOMOPHONES.mend("为沈么转账没有到账") == "为沈么转账没有到账"
+    for word in words:
+        assert wide.mend(word) == word
