@@ -27,7 +27,7 @@ _EXAMPLES = """examples:
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "overlay", help="switch flows off, announce, set queue hours, while calls go on",
-        description="Changes count from the next call on, off switches also in calls in progress. See docs/bundles.md.",
+        description="Off switches, hours and thresholds count at once, the rest from the next call (docs/bundles.md).",
         epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     verbs = parser.add_subparsers(dest="what", metavar="WHAT", required=True)

@@ -28,7 +28,7 @@ from ivr.service.browser_settings import browser_phones
 from ivr.service.callbacks import CallbackService
 from ivr.service.hotline import CallRecord
 from ivr.service.recorder import JOURNAL, RECORDING
-from ivr.service.retention import Retention
+from ivr.service.retention import Retention, kept_longer
 from ivr.service.sip_intake import SipLine
 from ivr.store.database import sqlite_url
 from ivr.store.store import Store
@@ -147,6 +147,8 @@ class ServiceDesk:
         )
         self.actions["ivr.callback.request"] = self._request_callback
         self._retention = Retention(self._store, config.retention, data)
+        for longer in kept_longer(config.retention, bundle.definition.hotline):
+            _log.warning("%s", longer)
 
     async def _request_callback(
         self, /, *, context: Mapping[str, JsonValue], **args: JsonValue

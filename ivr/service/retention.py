@@ -6,6 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+from ivr.dialog.schema.hotline import Hotline
 from ivr.errors import StoreError
 from ivr.store.config import RetentionConfig
 from ivr.store.erasure import forget_old
@@ -13,8 +14,24 @@ from ivr.store.store import Store
 
 _log = logging.getLogger(__name__)
 DAY_S = 24 * 3600.0
+DAY_MS = 86_400_000
 FIRST_S = 60.0
 """After the start: the engines have other things to do."""
+
+
+def kept_longer(limits: RetentionConfig, hotline: Hotline) -> list[str]:
+    """Where the operator's settings keep calls longer than the hotline itself asks for; nothing where it asks nothing.
+    What is deleted is the operator's word alone: other hotlines' calls may lie in the same database."""
+    if "retention" not in hotline.model_fields_set:
+        return []
+    asked = hotline.retention
+    recordings = limits.recordings_days or limits.calls_days
+    kept = (("recordings_days", recordings, asked.audio_ms), ("calls_days", limits.calls_days, asked.text_ms))
+    return [
+        f"hotline.yaml asks to keep calls {asked_ms // DAY_MS} days, [retention] {name} = {days or '0 (for ever)'}"
+        for name, days, asked_ms in kept
+        if not days or days * DAY_MS > asked_ms
+    ]
 
 
 class Retention:

@@ -133,4 +133,7 @@ class Hotline(Node):
     slots: dict[Identifier, Slot] = Field(default_factory=dict, description="Slots of the whole call.")
     lexicon: tuple[Term, ...] = Field(default=(), description="Words of the domain.")
     anger: Anger = Field(default=Anger(), description="When an angry caller is noticed.")
-    retention: Retention = Field(default=Retention(), description="How long calls are kept.")
+    retention: Retention = Field(
+        default=Retention(),
+        description="How long calls should be kept. A service deletes by its own settings; it warns if they keep more.",
+    )
