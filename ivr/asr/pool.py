@@ -325,18 +325,18 @@ class RecognitionService:
         if task.over or task.busy or task in self._ready[task.engine]:
             return
         if not task.handle.finishing:
-            least = self._least_of(task.engine)
+            least = self._least.get(task.engine)
             if least is None or task.pending < least or (task.engine in self._rerunning and not task.alone):
+                return
+            if task.pending < BUSY_STREAM_BYTES and self._is_crowded(task.engine):
                 return
         task.since = self._loop.time()
         self._ready[task.engine].add(task)
 
-    def _least_of(self, engine: str) -> int | None:
-        least = self._least.get(engine)
-        if least != STREAM_BYTES:
-            return least
+    def _is_crowded(self, engine: str) -> bool:
+        """More utterances are open than there are workers."""
         running = sum(task.engine == engine for task in self._tasks.values())
-        return STREAM_BYTES if running <= self._config.workers.get(engine, 1) else BUSY_STREAM_BYTES
+        return running > self._config.workers.get(engine, 1)
 
     def _dispatch(self, engine: str) -> None:
         """Give each idle worker of an engine the most urgent work it may do; the one with the fewest open utterances

@@ -25,7 +25,7 @@ def kept_longer(limits: RetentionConfig, hotline: Hotline) -> list[str]:
     if "retention" not in hotline.model_fields_set:
         return []
     asked = hotline.retention
-    recordings = limits.recordings_days or limits.calls_days
+    recordings = min(filter(None, (limits.recordings_days, limits.calls_days)), default=0)
     kept = (("recordings_days", recordings, asked.audio_ms), ("calls_days", limits.calls_days, asked.text_ms))
     return [
         f"hotline.yaml asks to keep calls {asked_ms // DAY_MS} days, [retention] {name} = {days or '0 (for ever)'}"

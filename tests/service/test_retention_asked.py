@@ -18,7 +18,7 @@ def hotline(**more: object) -> Hotline:
 @pytest.mark.parametrize(
     ("recordings", "calls", "warned"),
     [(0, 0, ["recordings_days", "calls_days"]), (30, 180, []), (30, 0, ["calls_days"]), (31, 180, ["recordings_days"]),
-     (0, 20, []), (0, 100, ["recordings_days"])],
+     (0, 20, []), (100, 20, []), (0, 100, ["recordings_days"])],
 )  # fmt: skip
 def test_longer_than_asked(recordings: int, calls: int, warned: list[str]) -> None:
     asking = hotline(retention={"audio": "30d", "text": "180d"})

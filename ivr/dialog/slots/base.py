@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -101,10 +102,19 @@ def check_range(parsed: Parsed, settings: Settings) -> Parsed:
     return replace(parsed, error="range") if outside else parsed
 
 
-LONGEST_BESIDE = 60
+_LONGEST_BESIDE = 60
 """A text that has so many characters beside a value is about more than it."""
 LARGEST = 1e15
 """Nobody says a larger number; digits strung together for a whole minute are none."""
+
+
+def about_all(source: str, span: tuple[int, int], han: int, latin: int) -> bool:
+    """Is the value at `span` about all there is? At most `han` characters may stand beside it in Chinese text, `latin`
+    in others."""
+    if len(source) - (span[1] - span[0]) > _LONGEST_BESIDE:
+        return False
+    rest = re.sub(r"\W", "", source[: span[0]] + source[span[1] :])
+    return len(rest) <= (han if re.search(r"[一-鿿]", source) else latin)
 
 
 def plain_number(value: float) -> int | float:

@@ -15,11 +15,11 @@ from ivr.dialog.slots.base import (
     EXPLICIT,
     GUESS,
     LARGEST,
-    LONGEST_BESIDE,
     PART,
     Parsed,
     Settings,
     Utterance,
+    about_all,
     check_range,
     plain_number,
 )
@@ -56,7 +56,7 @@ def parse_money(utterance: Utterance, settings: Settings) -> list[Parsed]:
     for match in (_ZH if utterance.chinese else _EN).finditer(canonical.text):
         span = canonical.span(match.start(), match.end())
         amounts = _amounts_zh(match) if utterance.chinese else _amounts_en(match)
-        whole = _covers(canonical.source, span)
+        whole = about_all(canonical.source, span, 3, 10)
         read = [
             check_range(Parsed(plain_number(round(value, 2)), _p(p, whole), span, explicit=p == EXPLICIT), settings)
             for value, p in amounts
@@ -71,13 +71,6 @@ def parse_money(utterance: Utterance, settings: Settings) -> list[Parsed]:
 
 def _p(p: float, whole: bool) -> float:
     return BARE if p == PART and whole else p
-
-
-def _covers(source: str, span: tuple[int, int]) -> bool:
-    if len(source) - (span[1] - span[0]) > LONGEST_BESIDE:
-        return False
-    rest = re.sub(r"\W", "", source[: span[0]] + source[span[1] :])
-    return len(rest) <= (3 if re.search(r"[一-鿿]", source) else 10)
 
 
 def _amounts_zh(match: re.Match[str]) -> list[tuple[float, float]]:

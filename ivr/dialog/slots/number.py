@@ -9,11 +9,11 @@ from ivr.dialog.slots.base import (
     BARE,
     EXPLICIT,
     LARGEST,
-    LONGEST_BESIDE,
     PART,
     Parsed,
     Settings,
     Utterance,
+    about_all,
     check_range,
     plain_number,
 )
@@ -71,8 +71,5 @@ def parse_number(utterance: Utterance, settings: Settings) -> list[Parsed]:
 
 
 def _covers(source: str, span: tuple[int, int]) -> bool:
-    """Is the value about all there is? A measure word or a politeness may stand beside it."""
-    if len(source) - (span[1] - span[0]) > LONGEST_BESIDE:
-        return False
-    rest = re.sub(r"\W", "", source[: span[0]] + source[span[1] :])
-    return len(rest) <= (2 if re.search(r"[一-鿿]", source) else 7)
+    """A measure word or a politeness may stand beside it."""
+    return about_all(source, span, 2, 7)

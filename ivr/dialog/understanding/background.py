@@ -16,14 +16,9 @@ def data_file(name: str) -> Any:
     return YAML(typ="safe", pure=True).load(files(__package__).joinpath("data", name).read_text(encoding="utf-8"))
 
 
-@functools.cache
 def common_words(language: str) -> tuple[str, ...]:
     """Words that stand in texts of all hotlines; none for a language we have none for."""
-    file = files(__package__).joinpath("data", f"words_{language.split('-')[0]}.txt")
-    if not file.is_file():
-        return ()
-    lines = file.read_text(encoding="utf-8").splitlines()
-    return tuple(word for line in lines if not line.startswith("#") for word in line.split())
+    return tuple(data_file("words.yaml").get(language.split("-")[0], "").split())
 
 
 def background(language: str) -> tuple[str, ...]:
